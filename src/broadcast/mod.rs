@@ -1,0 +1,1 @@
+//! L2: the log of shared frames and the cursors that read it.

@@ -1,0 +1,1 @@
+//! Annex B byte streams (start codes) to access units as FLV tags.

@@ -1,0 +1,1 @@
+//! AAC: AudioSpecificConfig and ADTS (ISO/IEC 14496-3).

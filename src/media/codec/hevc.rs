@@ -1,0 +1,1 @@
+//! HEVC: hvcC and SPS (ISO/IEC 14496-15 §8.3.3, ITU-T H.265).

@@ -1,0 +1,1 @@
+//! An FLV byte stream to tags.

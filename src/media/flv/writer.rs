@@ -1,0 +1,1 @@
+//! Tags to an FLV byte stream.

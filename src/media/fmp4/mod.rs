@@ -1,0 +1,1 @@
+//! Fragmented MP4: FLV tags to an initialisation segment and fragments.

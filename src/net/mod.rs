@@ -1,0 +1,1 @@
+//! L2: mio mechanics shared by server and clients; knows no protocol.

@@ -1,0 +1,1 @@
+//! Digests and signatures: where they lie and how they are computed.

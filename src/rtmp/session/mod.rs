@@ -1,0 +1,20 @@
+//! Both ends of an RTMP connection as state machines.
+//!
+//! The contract of both sessions: feed [`ServerSession::handle_input`] or
+//! [`ServerSession::handle_timeout`], then drain `poll_event` and `poll_output` until they
+//! return `None`, then wait no longer than `poll_timeout` says. Whatever follows an error is
+//! final: send the pending output and close.
+
+mod client;
+mod config;
+mod connect;
+mod error;
+mod event;
+mod server;
+
+pub use client::{ClientSession, ClientState};
+pub use config::{ClientConfig, ClientRole, ServerConfig, SessionLimits};
+pub use connect::ConnectRequest;
+pub use error::{SessionError, TimerKind};
+pub use event::{ClientEvent, EndReason, Note, Refusal, Rejection, ServerEvent, Stage};
+pub use server::ServerSession;

@@ -1,0 +1,1 @@
+//! RTMP URLs: what a person types, split into what `connect`, `publish` and `play` carry.
