@@ -1,7 +1,23 @@
 //! FLV: tags, and the file format around them (Adobe FLV 10.1, Annex E; Enhanced RTMP v2).
 
+mod audio;
+mod enhanced;
 mod reader;
 mod tag;
+mod video;
 mod writer;
 
-pub use tag::{Tag, TagKind};
+pub use audio::{
+    AUDIO_HEADER_SIZE_MAX, AudioCodec, AudioHeader, AudioPacket, aac_frame, aac_sequence_header,
+    audio_frame, audio_sequence_header,
+};
+pub use enhanced::{FourCc, Multitrack};
+pub use tag::{
+    TAG_HEADER_SIZE, Tag, TagError, TagHeader, TagKind, is_audio_sequence_header, is_keyframe,
+    is_sequence_header, is_video_sequence_header,
+};
+pub use video::{
+    FrameType, HevcForm, VIDEO_HEADER_SIZE_MAX, VideoCodec, VideoHeader, VideoPacket,
+    avc_end_of_sequence, avc_frame, avc_sequence_header, hevc_end_of_sequence, hevc_frame,
+    hevc_sequence_header, video_frame, video_sequence_header,
+};

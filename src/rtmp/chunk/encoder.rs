@@ -7,7 +7,7 @@ use crate::rtmp::message::MessageType;
 ///
 /// Starts a message with fmt 0, 1 or 2, never with fmt 3 (peers disagree on its delta), and
 /// repeats an extended timestamp on every continuation chunk.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ChunkEncoder {}
 
 impl ChunkEncoder {
