@@ -2,6 +2,7 @@
 
 mod audio;
 mod enhanced;
+mod error;
 mod reader;
 mod tag;
 mod video;
@@ -12,6 +13,8 @@ pub use audio::{
     audio_frame, audio_sequence_header,
 };
 pub use enhanced::{FourCc, Multitrack};
+pub use error::{FirstBytes, FlvError};
+pub use reader::{Reader, TAG_SIZE_MAX};
 pub use tag::{
     TAG_HEADER_SIZE, Tag, TagError, TagHeader, TagKind, is_audio_sequence_header, is_keyframe,
     is_sequence_header, is_video_sequence_header,
@@ -21,3 +24,4 @@ pub use video::{
     avc_end_of_sequence, avc_frame, avc_sequence_header, hevc_end_of_sequence, hevc_frame,
     hevc_sequence_header, video_frame, video_sequence_header,
 };
+pub use writer::{put_file_header, put_tag, put_tag_parts, tag_frame};

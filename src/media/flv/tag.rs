@@ -12,7 +12,7 @@
 //!    F: filter (encrypted body), T: tag type
 //! ```
 
-use crate::wire::{PutBytes, Reader, Truncated};
+use crate::wire::{Reader, Truncated};
 
 use super::{AudioHeader, VideoHeader};
 
@@ -144,14 +144,13 @@ impl TagHeader {
         }
     }
 
-    /// Appends the 11 bytes to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let [time_high, time_low @ ..] = self.timestamp.to_be_bytes();
-        out.put_u8((self.tag_type & 0x1F) | if self.is_encrypted { 0x20 } else { 0 });
-        out.put_u24(self.size & 0xFF_FFFF);
-        out.extend_from_slice(&time_low);
-        out.put_u8(time_high);
-        out.put_u24(0);
+    /// The 11 bytes; `size` is cut to its low 24 bits.
+    pub fn encode(&self) -> [u8; TAG_HEADER_SIZE] {
+        let [t3, t2, t1, t0] = self.timestamp.to_be_bytes();
+        let [_, s2, s1, s0] = self.size.to_be_bytes();
+        let filter = if self.is_encrypted { 0x20 } else { 0 };
+        let kind = (self.tag_type & 0x1F) | filter;
+        [kind, s2, s1, s0, t2, t1, t0, t3, 0, 0, 0]
     }
 }
 
@@ -220,9 +219,7 @@ mod tests {
             ),
         ] {
             assert_eq!(TagHeader::decode(&bytes), header, "{name}");
-            let mut out = Vec::new();
-            header.encode(&mut out);
-            assert_eq!(out, bytes, "{name}");
+            assert_eq!(header.encode(), bytes, "{name}");
         }
     }
 
