@@ -17,16 +17,19 @@ pub struct SessionLimits {
     pub message_streams_max: usize,
     /// From the first byte to the end of the handshake.
     pub handshake_timeout: Duration,
-    /// Server: from the handshake to an accepted `publish` or `play`, and again after the last
-    /// one ended. Client: for each reply that it waits for.
+    /// Server: from the handshake to a `publish` or `play`, and again after the last one ended or
+    /// was refused; it stands still while the caller owes the peer an answer. Client: for each
+    /// reply that it waits for.
     pub request_timeout: Duration,
-    /// Nothing received for this long: a ping is sent.
+    /// Server: nothing received for this long: a ping is sent. A client sends no pings, since
+    /// not every server answers them.
     pub ping_after: Duration,
     /// Still nothing received this long after the ping: the peer is gone.
     pub ping_timeout: Duration,
-    /// A publisher: from the accepted `publish` to its first media.
+    /// Whoever sends media (the publisher to a server, the server to a `play` client): from the
+    /// accepted `publish` or `play` to the first media.
     pub first_media_timeout: Duration,
-    /// A publisher: between two media messages.
+    /// Whoever sends media: between two media messages.
     pub media_idle_timeout: Duration,
 }
 

@@ -30,16 +30,34 @@ pub enum TimerKind {
     /// [`super::SessionLimits::handshake_timeout`]
     #[error("handshake not finished in time")]
     Handshake,
-    /// [`super::SessionLimits::request_timeout`]
+    /// Server: [`super::SessionLimits::request_timeout`]
     #[error("nothing requested in time")]
     Request,
+    /// Client: [`super::SessionLimits::request_timeout`]; the session's state says what for.
+    #[error("no answer in time")]
+    Reply,
     /// [`super::SessionLimits::ping_timeout`]
     #[error("no sign of life: nothing received, ping not answered")]
     Ping,
     /// [`super::SessionLimits::first_media_timeout`]
-    #[error("publishes but sends no media")]
+    #[error("started, but sends no media")]
     FirstMedia,
     /// [`super::SessionLimits::media_idle_timeout`]
     #[error("stopped sending media")]
     MediaIdle,
+}
+
+impl TimerKind {
+    /// Number of kinds.
+    pub(super) const COUNT: usize = Self::ALL.len();
+
+    /// Every kind, in the order of the discriminants.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Handshake,
+        Self::Request,
+        Self::Reply,
+        Self::Ping,
+        Self::FirstMedia,
+        Self::MediaIdle,
+    ];
 }

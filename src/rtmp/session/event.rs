@@ -61,6 +61,8 @@ pub enum ServerEvent {
 }
 
 /// A rule that the peer broke without ending the connection; `Display` is for the log.
+///
+/// A session reports each of them once, however often the rule is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Note {
     /// Media outside an accepted `publish`: dropped.
@@ -78,6 +80,12 @@ pub enum Note {
     /// Protocol control elsewhere than on csid 2.
     #[error("sends protocol control on a chunk stream other than 2")]
     ControlOnOtherCsid,
+    /// A command other than `connect` before `connect`: answered with an error.
+    #[error("sends a command before connect: refused")]
+    CommandBeforeConnect,
+    /// More than is held while `connect` or `publish` waits for the caller's answer: dropped.
+    #[error("sends too much before its request was answered: dropped")]
+    HeldTooMuch,
 }
 
 /// How the server refuses a request.
@@ -130,7 +138,8 @@ pub enum ClientEvent {
     /// The stream is over; final.
     Ended(EndReason),
     /// The server confirmed the close of our publish with this code
-    /// (`NetStream.Unpublish.Success`); final.
+    /// (`NetStream.Unpublish.Success`), or with the reply named here (`onFCUnpublish`, `_result of
+    /// FCUnpublish`, `_result of deleteStream`), whichever came first; final.
     CloseConfirmed(String),
     /// The server asks to connect anew, to this tcUrl if it names one.
     ReconnectRequested(Option<String>),
@@ -145,6 +154,13 @@ pub struct Rejection {
     pub code: String,
     /// For a person; may be empty.
     pub description: String,
+}
+
+impl Rejection {
+    /// Whether the server wants a user name and password first (`authmod=` in the description).
+    pub fn wants_authentication(&self) -> bool {
+        self.description.contains("authmod=")
+    }
 }
 
 /// What a client had asked for when it was refused.
@@ -163,7 +179,7 @@ pub enum Stage {
 /// Why the stream that we play ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
-    /// UnpublishNotify: the publisher left.
+    /// Play: UnpublishNotify, the publisher left. Publish: the server ended our stream.
     Unpublished,
     /// Play.Stop or Play.Complete.
     Stopped,

@@ -5,12 +5,16 @@
 //! return `None`, then wait no longer than `poll_timeout` says. Whatever follows an error is
 //! final: send the pending output and close.
 
+mod aggregate;
+mod arguments;
 mod client;
 mod config;
 mod connect;
 mod error;
 mod event;
+mod link;
 mod server;
+mod timers;
 
 pub use client::{ClientSession, ClientState};
 pub use config::{ClientConfig, ClientRole, ServerConfig, SessionLimits};

@@ -1,89 +1,435 @@
 //! The server's end of a connection.
+//!
+//! ```text
+//!              handshake done        connect             accept_connect
+//! Handshaking ───────────────► Idle ─────────► Connecting ─────────────► Connected
+//!                                                   │ reject_connect
+//!                                                   └──────────────────► Refused
+//! within Connected, independently:   publish: none ─► asked ─► accepted ─► none ...
+//!                                    play:    none ─► asked ─► accepted ─► none ...
+//! ```
+//! Here: states, the five verbs and the caller's answers. `commands` reads requests and replies
+//! to them, `held` keeps what came before its time, `stream_ids` numbers message streams.
+//! The commands and replies follow RTMP 1.0 §7.2 and what clients in the field need beyond it.
 
+mod commands;
+mod held;
+mod stream_ids;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Refusal, ServerConfig, ServerEvent, SessionError};
-use crate::rtmp::chunk::MessageStreamId;
+use held::Held;
+use stream_ids::StreamIds;
+
+use super::aggregate::Parts;
+use super::link::Link;
+use super::timers::Timers;
+use super::{Note, Refusal, ServerConfig, ServerEvent, SessionError, TimerKind};
+use crate::rtmp::MediaKind;
+use crate::rtmp::chunk::{Message, MessageStreamId, Payload};
+use crate::rtmp::handshake::{HandshakeKind, ServerHandshake};
+use crate::rtmp::message::MessageType;
+use crate::rtmp::message::command::Command;
+use crate::rtmp::message::data::Data;
+use crate::rtmp::message::user_control::UserControl;
+
+/// Room for events that is kept between calls while media flows; more is given back.
+const EVENTS_KEPT: usize = 64;
 
 /// The server's end of a connection.
+///
+/// A client may have one `publish` and one `play` at a time, on message streams of its own
+/// choice; an end of either makes room for the next. Requests beyond that are answered with an
+/// error status here and never reach the caller, so at most one `connect`, one `publish` and one
+/// `play` wait for an answer. Answers to requests that are gone do nothing.
 #[derive(Debug)]
-pub struct ServerSession {}
+pub struct ServerSession {
+    config: Arc<ServerConfig>,
+    link: Link,
+    state: State,
+    stream_ids: StreamIds,
+    publish: Option<Box<Publish>>,
+    play: Option<Play>,
+    held: Option<Box<Held>>,
+    timers: Timers,
+    events: VecDeque<ServerEvent>,
+    /// One bit for each [`Note`] that was reported.
+    noted: u16,
+    /// A ping was sent and nothing came since.
+    pinged: bool,
+    /// FCPublish was seen: the client wants onFCPublish.
+    fc_publish: bool,
+    /// The client knows Enhanced RTMP.
+    enhanced: bool,
+    /// The caller's clock at its last call.
+    now: Instant,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Boxed: 3 KiB that are given back when it is done.
+    Handshaking(Box<ServerHandshake>),
+    /// Waits for `connect`.
+    Idle,
+    /// `connect` waits for the caller; commands and media are held until then.
+    Connecting { transaction_id: f64 },
+    /// `connect` was accepted.
+    Connected,
+    /// `connect` was refused; what comes is not even read.
+    Refused,
+}
+
+/// A `publish` that is asked for or accepted.
+#[derive(Debug)]
+struct Publish {
+    msid: MessageStreamId,
+    name: String,
+    accepted: bool,
+}
+
+/// A `play` that is asked for or accepted.
+#[derive(Debug)]
+struct Play {
+    msid: MessageStreamId,
+    accepted: bool,
+    /// Play.Reset is wanted.
+    reset: bool,
+    /// receiveAudio, receiveVideo: told to the caller once accepted.
+    audio: bool,
+    video: bool,
+}
 
 impl ServerSession {
-    /// A session that waits for C0. `seed` feeds the handshake's filler.
-    pub fn new(_config: ServerConfig, _seed: u64, _now: Instant) -> Self {
-        todo!()
+    /// A session that waits for C0. `seed` feeds the handshake's filler. A configuration in an
+    /// [`Arc`] is shared, a plain one is copied for this session.
+    pub fn new(config: impl Into<Arc<ServerConfig>>, seed: u64, now: Instant) -> Self {
+        let config = config.into();
+        let mut timers = Timers::default();
+        timers.start(TimerKind::Handshake, now, config.limits.handshake_timeout);
+        Self {
+            link: Link::new(config.limits.chunk),
+            state: State::Handshaking(Box::new(ServerHandshake::new(seed))),
+            stream_ids: StreamIds::default(),
+            publish: None,
+            play: None,
+            held: None,
+            timers,
+            events: VecDeque::new(),
+            noted: 0,
+            pinged: false,
+            fc_publish: false,
+            enhanced: false,
+            now,
+            config,
+        }
     }
 
     /// Takes bytes from the peer, all of them.
     ///
     /// # Errors
     /// [`SessionError`]: send the pending output and close.
-    pub fn handle_input(&mut self, _now: Instant, _input: &[u8]) -> Result<(), SessionError> {
-        todo!()
+    pub fn handle_input(&mut self, now: Instant, input: &[u8]) -> Result<(), SessionError> {
+        self.now = now;
+        let mut rest = input;
+        if let State::Handshaking(handshake) = &mut self.state {
+            let progress = handshake.handle_input(rest, self.link.output_mut())?;
+            rest = rest.get(progress.consumed..).unwrap_or_default();
+            let Some(kind) = progress.done else {
+                return Ok(());
+            };
+            self.on_handshaken(kind);
+        }
+        self.pinged = false;
+        let ping_after = self.config.limits.ping_after;
+        self.timers.start(TimerKind::Ping, now, ping_after);
+        while !rest.is_empty() && !matches!(self.state, State::Refused) {
+            let (consumed, message) = self.link.decode(rest)?;
+            rest = rest.get(consumed..).unwrap_or_default();
+            let Some(message) = message else { break };
+            self.on_message(message)?;
+        }
+        Ok(())
     }
 
     /// To be called when [`Self::poll_timeout`] has passed (earlier is harmless).
     ///
     /// # Errors
     /// [`SessionError::Timeout`].
-    pub fn handle_timeout(&mut self, _now: Instant) -> Result<(), SessionError> {
-        todo!()
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), SessionError> {
+        self.now = now;
+        while let Some(kind) = self.timers.take_expired(now) {
+            if kind != TimerKind::Ping || self.pinged {
+                return Err(SessionError::Timeout(kind));
+            }
+            self.pinged = true;
+            self.link.send_user_control(UserControl::PingRequest(0));
+            let ping_timeout = self.config.limits.ping_timeout;
+            self.timers.start(TimerKind::Ping, now, ping_timeout);
+        }
+        Ok(())
     }
 
     /// The next event, in order.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
-        todo!()
+        let event = self.events.pop_front();
+        if event.is_none() && (self.publish.is_none() || self.events.capacity() > EVENTS_KEPT) {
+            self.events = VecDeque::new();
+        }
+        event
     }
 
-    /// All bytes that wait to be sent, in order.
+    /// All bytes that wait to be sent, in order. They are whole chunks on csids 2 and 3, so
+    /// media on other csids may go before or after them.
     pub fn poll_output(&mut self) -> Option<Vec<u8>> {
-        todo!()
+        self.link.take_output()
     }
 
     /// When [`Self::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        self.timers.next()
     }
 
     /// Answers `connect`: window, bandwidth and chunk size, then the result.
     pub fn accept_connect(&mut self) {
-        todo!()
+        let State::Connecting { transaction_id } = self.state else {
+            return;
+        };
+        self.state = State::Connected;
+        self.send_connect_result(transaction_id);
+        self.await_request();
+        self.release_held();
     }
 
     /// Answers `connect` with an error; the caller sends the output and closes.
-    pub fn reject_connect(&mut self, _refusal: &Refusal) {
-        todo!()
+    pub fn reject_connect(&mut self, refusal: &Refusal) {
+        if let State::Connecting { transaction_id } = self.state {
+            self.state = State::Refused;
+            self.held = None;
+            self.send_connect_error(transaction_id, refusal);
+        }
     }
 
     /// Answers `publish` with NetStream.Publish.Start.
-    pub fn accept_publish(&mut self, _now: Instant, _msid: MessageStreamId) {
-        todo!()
+    pub fn accept_publish(&mut self, now: Instant, msid: MessageStreamId) {
+        self.now = now;
+        match &mut self.publish {
+            Some(publish) if publish.msid == msid && !publish.accepted => publish.accepted = true,
+            _ => return,
+        }
+        let first_media = self.config.limits.first_media_timeout;
+        self.timers.start(TimerKind::FirstMedia, now, first_media);
+        self.send_publish_start(msid);
+        self.release_held();
     }
 
     /// Answers `publish` with an error status; the caller sends the output and closes.
-    pub fn reject_publish(&mut self, _msid: MessageStreamId, _refusal: &Refusal) {
-        todo!()
+    pub fn reject_publish(&mut self, msid: MessageStreamId, refusal: &Refusal) {
+        if self.is_publishing(msid, false) {
+            self.forget_publish();
+            self.send_refusal(msid, refusal);
+        }
     }
 
     /// Answers `play`: StreamBegin, Play.Reset, Play.Start, sample access, Data.Start. Media may
     /// follow; the caller encodes it (csids 4, 5 and 6 are its own).
-    pub fn accept_play(&mut self, _now: Instant, _msid: MessageStreamId) {
-        todo!()
+    pub fn accept_play(&mut self, now: Instant, msid: MessageStreamId) {
+        self.now = now;
+        let Some(play) = &mut self.play else { return };
+        if play.msid != msid || play.accepted {
+            return;
+        }
+        play.accepted = true;
+        let (reset, audio, video) = (play.reset, play.audio, play.video);
+        self.send_play_start(msid, reset);
+        for (kind, wanted) in [(MediaKind::Audio, audio), (MediaKind::Video, video)] {
+            if !wanted {
+                self.events
+                    .push_back(ServerEvent::Receive(msid, kind, false));
+            }
+        }
     }
 
     /// Answers `play` with an error status; the caller sends the output and closes.
-    pub fn reject_play(&mut self, _msid: MessageStreamId, _refusal: &Refusal) {
-        todo!()
+    pub fn reject_play(&mut self, msid: MessageStreamId, refusal: &Refusal) {
+        if self.is_playing(msid, false) {
+            self.forget_play();
+            self.send_refusal(msid, refusal);
+        }
     }
 
     /// Tells a subscriber that its live stream ended: StreamEOF, UnpublishNotify, Play.Stop.
-    pub fn end_play(&mut self, _msid: MessageStreamId) {
-        todo!()
+    pub fn end_play(&mut self, msid: MessageStreamId) {
+        if self.is_playing(msid, true) {
+            self.forget_play();
+            self.send_play_end(msid);
+        }
     }
 
-    /// Ends a publisher from our side (takeover, shutdown) with an error or status code.
-    pub fn end_publish(&mut self, _msid: MessageStreamId, _refusal: &Refusal) {
-        todo!()
+    /// Ends a publisher from our side (takeover, shutdown) with an error or status code; codes
+    /// that end in `Success` or `Notify` have the level `status`, all others are errors.
+    pub fn end_publish(&mut self, msid: MessageStreamId, refusal: &Refusal) {
+        if self.is_publishing(msid, true) {
+            self.forget_publish();
+            self.send_refusal(msid, refusal);
+        }
+    }
+
+    fn is_publishing(&self, msid: MessageStreamId, accepted: bool) -> bool {
+        let publish = self.publish.as_ref();
+        publish.is_some_and(|publish| publish.msid == msid && publish.accepted == accepted)
+    }
+
+    fn is_playing(&self, msid: MessageStreamId, accepted: bool) -> bool {
+        let play = self.play.as_ref();
+        play.is_some_and(|play| play.msid == msid && play.accepted == accepted)
+    }
+
+    fn forget_publish(&mut self) {
+        self.publish = None;
+        self.held = None;
+        self.timers.stop(TimerKind::FirstMedia);
+        self.timers.stop(TimerKind::MediaIdle);
+        self.await_request();
+    }
+
+    fn forget_play(&mut self) {
+        self.play = None;
+        self.await_request();
+    }
+
+    /// Starts the clock of a client that owes us a request.
+    fn await_request(&mut self) {
+        if self.publish.is_none() && self.play.is_none() {
+            let request = self.config.limits.request_timeout;
+            self.timers.start(TimerKind::Request, self.now, request);
+        }
+    }
+
+    fn on_handshaken(&mut self, kind: HandshakeKind) {
+        self.state = State::Idle;
+        self.timers.stop(TimerKind::Handshake);
+        self.await_request();
+        self.events.push_back(ServerEvent::Handshaken(kind));
+    }
+
+    /// Everything that comes off the chunk layer.
+    fn on_message(&mut self, message: Message) -> Result<(), SessionError> {
+        match message.message_type {
+            MessageType::SET_CHUNK_SIZE
+            | MessageType::ABORT
+            | MessageType::ACKNOWLEDGEMENT
+            | MessageType::WINDOW_ACK_SIZE
+            | MessageType::SET_PEER_BANDWIDTH => {
+                let note = self.link.handle_control(&message)?;
+                self.note(note);
+            }
+            MessageType::USER_CONTROL => {
+                let note = self.link.handle_user_control(message.payload.as_slice());
+                self.note(note);
+            }
+            MessageType::COMMAND_AMF0 | MessageType::COMMAND_AMF3 => {
+                let amf3 = message.message_type == MessageType::COMMAND_AMF3;
+                let limits = &self.config.limits.amf;
+                let command = Command::decode(message.payload.as_slice(), amf3, limits)
+                    .map_err(SessionError::Command)?;
+                match self.state {
+                    State::Connecting { .. } => self.hold(message),
+                    _ => self.on_command(message.msid, command),
+                }
+            }
+            MessageType::AUDIO
+            | MessageType::VIDEO
+            | MessageType::DATA_AMF0
+            | MessageType::DATA_AMF3
+            | MessageType::AGGREGATE => self.on_stream_message(message),
+            // Shared objects, and types without a name.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What belongs to a publisher. The message stream does not matter: a connection has one
+    /// publisher at most, and some encoders send on 0 or keep a number of their own.
+    fn on_stream_message(&mut self, message: Message) {
+        let connecting = matches!(self.state, State::Connecting { .. });
+        match &self.publish {
+            Some(publish) if publish.accepted => self.on_published(message),
+            Some(_) => self.hold(message),
+            None if connecting => self.hold(message),
+            None => self.on_unpublished_message(&message),
+        }
+    }
+
+    /// An accepted publisher's message.
+    fn on_published(&mut self, message: Message) {
+        let timestamp = message.timestamp;
+        match message.message_type {
+            MessageType::AUDIO => self.on_media(MediaKind::Audio, timestamp, message.payload),
+            MessageType::VIDEO => self.on_media(MediaKind::Video, timestamp, message.payload),
+            MessageType::AGGREGATE => self.on_aggregate(timestamp, message.payload.as_slice()),
+            message_type => {
+                let amf3 = message_type == MessageType::DATA_AMF3;
+                self.on_data(timestamp, message.payload.as_slice(), amf3);
+            }
+        }
+    }
+
+    fn on_media(&mut self, kind: MediaKind, timestamp: u32, payload: Payload) {
+        self.timers.stop(TimerKind::FirstMedia);
+        let idle = self.config.limits.media_idle_timeout;
+        self.timers.start(TimerKind::MediaIdle, self.now, idle);
+        // An empty body is legal (audio: "silence") and carries nothing.
+        if !payload.is_empty() {
+            self.events.push_back(ServerEvent::Media {
+                kind,
+                timestamp,
+                payload,
+            });
+        }
+    }
+
+    fn on_data(&mut self, timestamp: u32, body: &[u8], amf3: bool) {
+        let event = match Data::decode(body, amf3, &self.config.limits.amf) {
+            Data::SetMetadata(metadata) => ServerEvent::Metadata(Payload::from(metadata)),
+            Data::ClearMetadata => ServerEvent::ClearMetadata,
+            Data::Other([]) => return,
+            Data::Other(data) => ServerEvent::Data {
+                timestamp,
+                payload: Payload::from(data),
+            },
+        };
+        self.events.push_back(event);
+    }
+
+    fn on_aggregate(&mut self, timestamp: u32, body: &[u8]) {
+        for part in Parts::new(timestamp, body) {
+            let Ok(part) = part else {
+                self.note(Some(Note::Unreadable));
+                return;
+            };
+            let kind = match part.message_type {
+                MessageType::AUDIO => MediaKind::Audio,
+                MessageType::VIDEO => MediaKind::Video,
+                MessageType::DATA_AMF0 | MessageType::DATA_AMF3 => {
+                    let amf3 = part.message_type == MessageType::DATA_AMF3;
+                    self.on_data(part.timestamp, part.body, amf3);
+                    continue;
+                }
+                _ => continue,
+            };
+            self.on_media(kind, part.timestamp, Payload::from(part.body));
+        }
+    }
+
+    fn note(&mut self, note: Option<Note>) {
+        if let Some(note) = note {
+            let bit = 1 << note as u16;
+            if self.noted & bit == 0 {
+                self.noted |= bit;
+                self.events.push_back(ServerEvent::Note(note));
+            }
+        }
     }
 }

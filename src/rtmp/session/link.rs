@@ -1,0 +1,202 @@
+//! What both sessions share below commands and media: chunks in and out, the count of received
+//! bytes, acknowledgements, pings.
+
+use super::{Note, SessionError};
+use crate::amf::Value;
+use crate::rtmp::chunk::{
+    ChunkDecoder, ChunkEncoder, ChunkError, ChunkLimits, ChunkStreamId, Message, MessageStreamId,
+};
+use crate::rtmp::message::MessageType;
+use crate::rtmp::message::command::{Command, Level, status_info};
+use crate::rtmp::message::control::Control;
+use crate::rtmp::message::user_control::UserControl;
+
+/// Acknowledgement windows that we honour. A smaller one (some peers ask for a few bytes) would
+/// cause a storm of acknowledgements; a larger one is as good as none.
+const ACK_WINDOW_MIN: u32 = 32 << 10;
+const ACK_WINDOW_MAX: u32 = 10 << 20;
+
+/// The window until the peer names one.
+pub(super) const ACK_WINDOW_DEFAULT: u32 = 2_500_000;
+
+/// Where the count of received bytes starts again, as nginx-rtmp and SRS do: Flash Media Live
+/// Encoder freezes when it reaches the end of 32 bits.
+const ACK_COUNT_MAX: u32 = 0xF000_0000;
+
+/// The chunk layer of one connection and its protocol control.
+#[derive(Debug)]
+pub(super) struct Link {
+    decoder: ChunkDecoder,
+    encoder: ChunkEncoder,
+    output: Vec<u8>,
+    /// The count that was acknowledged last, `<= ACK_COUNT_MAX`.
+    acknowledged: u32,
+    /// Received since then, `< ack_window` after every call unless the window is 0.
+    unacknowledged: u32,
+    /// 0: the peer wants no acknowledgements.
+    ack_window: u32,
+    /// The window that we announced; 0 before that.
+    announced_window: u32,
+}
+
+impl Link {
+    pub(super) fn new(limits: ChunkLimits) -> Self {
+        Self {
+            decoder: ChunkDecoder::new(limits),
+            encoder: ChunkEncoder::new(),
+            output: Vec::new(),
+            acknowledged: 0,
+            unacknowledged: 0,
+            ack_window: ACK_WINDOW_DEFAULT,
+            announced_window: 0,
+        }
+    }
+
+    /// Reads up to the end of one message, as [`ChunkDecoder::decode`], and acknowledges.
+    pub(super) fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Message>), ChunkError> {
+        let (consumed, message) = self.decoder.decode(input)?;
+        self.count_received(consumed);
+        Ok((consumed, message))
+    }
+
+    /// The bytes that wait to be sent; handshakes append theirs.
+    pub(super) fn output_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Takes the bytes that wait to be sent, with their allocation.
+    pub(super) fn take_output(&mut self) -> Option<Vec<u8>> {
+        (!self.output.is_empty()).then(|| std::mem::take(&mut self.output))
+    }
+
+    /// Handles protocol control (types 1, 2, 3, 5, 6), on whichever csid and msid it came.
+    pub(super) fn handle_control(
+        &mut self,
+        message: &Message,
+    ) -> Result<Option<Note>, SessionError> {
+        let Ok(control) = Control::decode(message.message_type, message.payload.as_slice()) else {
+            return Ok(Some(Note::ControlTooShort));
+        };
+        match control {
+            Some(Control::SetChunkSize(0)) => return Err(SessionError::ChunkSizeZero),
+            Some(Control::SetChunkSize(size)) => self.decoder.set_chunk_size(size),
+            Some(Control::Abort(csid)) => self.decoder.abort(csid),
+            Some(Control::WindowAckSize(size)) => self.set_ack_window(size),
+            Some(Control::SetPeerBandwidth(size, _)) => {
+                // Asked to answer only if the size differs from what we announced last.
+                if size != self.announced_window {
+                    self.announce_window(size);
+                }
+            }
+            // Flow control is TCP's; most peers acknowledge rarely or wrongly.
+            Some(Control::Acknowledgement(_)) | None => {}
+        }
+        let elsewhere = message.csid != ChunkStreamId::CONTROL;
+        Ok(elsewhere.then_some(Note::ControlOnOtherCsid))
+    }
+
+    /// Handles user control (type 4): answers pings and ignores the rest.
+    pub(super) fn handle_user_control(&mut self, body: &[u8]) -> Option<Note> {
+        match UserControl::decode(body) {
+            Ok(UserControl::PingRequest(value)) => {
+                self.send_user_control(UserControl::PingResponse(value));
+                None
+            }
+            Ok(_) => None,
+            Err(_) => Some(Note::Unreadable),
+        }
+    }
+
+    pub(super) fn send(
+        &mut self,
+        csid: ChunkStreamId,
+        msid: MessageStreamId,
+        message_type: MessageType,
+        timestamp: u32,
+        body: &[u8],
+    ) {
+        let output = &mut self.output;
+        self.encoder
+            .encode(output, csid, msid, message_type, timestamp, body);
+    }
+
+    pub(super) fn send_control(&mut self, control: Control) {
+        let (message_type, body) = control.encode();
+        let msid = MessageStreamId::CONNECTION;
+        self.send(ChunkStreamId::CONTROL, msid, message_type, 0, &body);
+    }
+
+    pub(super) fn send_user_control(&mut self, event: UserControl) {
+        let csid = ChunkStreamId::CONTROL;
+        let msid = MessageStreamId::CONNECTION;
+        self.send(csid, msid, MessageType::USER_CONTROL, 0, &event.encode());
+    }
+
+    /// Announces the chunk size and uses it.
+    pub(super) fn announce_chunk_size(&mut self, size: u32) {
+        self.send_control(Control::SetChunkSize(size));
+        self.encoder.set_chunk_size(size);
+    }
+
+    pub(super) fn announce_window(&mut self, size: u32) {
+        self.announced_window = size;
+        self.send_control(Control::WindowAckSize(size));
+    }
+
+    pub(super) fn send_command(
+        &mut self,
+        csid: ChunkStreamId,
+        msid: MessageStreamId,
+        command: &Command,
+    ) {
+        self.send(csid, msid, MessageType::COMMAND_AMF0, 0, &command.encode());
+    }
+
+    /// `onStatus` on a message stream, transaction id 0.
+    pub(super) fn send_status(
+        &mut self,
+        msid: MessageStreamId,
+        level: Level,
+        code: &str,
+        description: &str,
+    ) {
+        let status = Command {
+            name: "onStatus".to_owned(),
+            transaction_id: 0.0,
+            object: Value::Null,
+            arguments: vec![Value::Object(status_info(level, code, description))],
+        };
+        self.send_command(ChunkStreamId::COMMAND, msid, &status);
+    }
+
+    /// Acknowledges at every full window, with the count at which the window was full.
+    ///
+    /// The count is not "all that was read by now": with that, the same bytes cut differently
+    /// would get different answers.
+    fn count_received(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.unacknowledged = self.unacknowledged.saturating_add(bytes);
+        while self.ack_window != 0 && self.unacknowledged >= self.ack_window {
+            self.unacknowledged -= self.ack_window;
+            self.acknowledge(self.ack_window);
+        }
+    }
+
+    fn acknowledge(&mut self, bytes: u32) {
+        let count = self.acknowledged.saturating_add(bytes);
+        self.acknowledged = if count > ACK_COUNT_MAX { bytes } else { count };
+        self.send_control(Control::Acknowledgement(self.acknowledged));
+    }
+
+    fn set_ack_window(&mut self, size: u32) {
+        self.ack_window = match size {
+            0 => 0,
+            size => size.clamp(ACK_WINDOW_MIN, ACK_WINDOW_MAX),
+        };
+        // One answer for all that a smaller window finds overdue, not one for each window.
+        if self.ack_window != 0 && self.unacknowledged >= self.ack_window {
+            let overdue = std::mem::take(&mut self.unacknowledged);
+            self.acknowledge(overdue.min(ACK_COUNT_MAX));
+        }
+    }
+}
