@@ -1,5 +1,47 @@
 //! Codecs: configuration records, and how to tell keyframes and picture sizes.
+//!
+//! Reads headers only; nothing here decodes a picture or a sound.
 
 pub mod aac;
 pub mod avc;
+mod bits;
 pub mod hevc;
+pub mod nal;
+
+/// Why a configuration record, parameter set or header could not be read or built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The input ended inside a field.
+    #[error("cut short")]
+    Truncated,
+    /// A field holds a value that the specification excludes or that we cannot represent.
+    #[error("{field} is {value}")]
+    OutOfRange {
+        /// The field, by its name in the specification.
+        field: &'static str,
+        /// The value found.
+        value: u32,
+    },
+    /// Something that the record needs is not there.
+    #[error("no {0}")]
+    Missing(&'static str),
+}
+
+impl From<crate::wire::Truncated> for CodecError {
+    fn from(_: crate::wire::Truncated) -> Self {
+        Self::Truncated
+    }
+}
+
+/// Bytes from hexadecimal digits, for tables of captured data.
+#[cfg(test)]
+pub(crate) fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u32> = digits.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits
+        .chunks_exact(2)
+        .filter_map(|pair| match *pair {
+            [high, low] => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        })
+        .collect()
+}
