@@ -12,6 +12,9 @@ pub use server::ServerHandshake;
 /// Bytes of C1, S1, C2 and S2.
 pub const BLOCK_BYTES: usize = 1536;
 
+/// The only version byte that is spoken.
+const VERSION: u8 = 3;
+
 /// Which form of the handshake both sides use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandshakeKind {
@@ -66,3 +69,23 @@ pub enum Guess {
     #[error("first byte is {0:#04x}, 0x03 was expected")]
     Unknown(u8),
 }
+
+impl Guess {
+    /// Looks at the first bytes of a connection.
+    fn check(input: &[u8]) -> Result<(), HandshakeError> {
+        let guess = match input {
+            [] | [VERSION, ..] => return Ok(()),
+            [0x16, ..] => Self::Tls,
+            [6 | 8 | 9, ..] => Self::Rtmpe,
+            [0x0D, b'\n', ..] | [0x0D] => Self::ProxyHeader,
+            [b'P', b'R', ..] => Self::ProxyHeader,
+            // GET, HEAD, POST, PUT, PATCH, OPTIONS, DELETE, CONNECT, and HTTP of a server.
+            [b'G' | b'H' | b'P' | b'O' | b'D' | b'C', ..] => Self::Http,
+            [other, ..] => Self::Unknown(*other),
+        };
+        Err(HandshakeError::NotRtmp(guess))
+    }
+}
+
+#[cfg(test)]
+mod tests;
