@@ -6,7 +6,7 @@ pub mod header;
 mod payload;
 
 pub use decoder::{ChunkDecoder, ChunkError, ChunkLimits};
-pub use encoder::ChunkEncoder;
+pub use encoder::{ChunkEncoder, encode_message};
 pub use payload::Payload;
 
 use crate::rtmp::message::MessageType;
