@@ -1,0 +1,290 @@
+//! The log: a ring of shared frames, bounded by bytes and by age.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Frame, Track};
+
+/// Position of a frame in one log; grows by one per frame, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameSeq(pub u64);
+
+impl FrameSeq {
+    /// The next position.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Bounds of one log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Bytes of all frames together. 16 MiB = 16 s at 8 Mbit/s.
+    pub bytes_max: usize,
+    /// How far behind the newest frame a reader may fall, milliseconds of stream time. Frames
+    /// from the latest keyframe on are kept beyond it, up to `bytes_max`.
+    pub age_ms_max: i64,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: 16 << 20,
+            age_ms_max: 10_000,
+        }
+    }
+}
+
+/// One place in the log.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The frame.
+    pub frame: Arc<Frame>,
+    /// The frame's prepared header does not follow from the frame before it on its track in
+    /// *this* log: every reader needs a header of its own.
+    pub is_detached: bool,
+}
+
+/// What a reader needs before its first frame.
+#[derive(Debug, Clone, Default)]
+pub struct Headers {
+    /// The latest metadata.
+    pub metadata: Option<Arc<Frame>>,
+    /// The video sequence header in force.
+    pub video: Option<Arc<Frame>>,
+    /// The audio sequence header in force.
+    pub audio: Option<Arc<Frame>>,
+}
+
+/// Where a new reader starts, with the headers in force there.
+#[derive(Debug, Clone)]
+pub struct JoinPoint {
+    /// The first frame it gets.
+    pub seq: FrameSeq,
+    /// What it gets before that.
+    pub headers: Headers,
+    /// Dts of the last audio before this place: the next audio is not earlier.
+    pub sound_before: Option<i64>,
+}
+
+/// How long a stream without any sign of video must have run before it counts as audio only.
+/// Publishers with both tracks send the first video within a few hundred milliseconds.
+const AUDIO_ONLY_AFTER_MS: i64 = 1000;
+
+/// A ring of shared frames. See the module's picture.
+#[derive(Debug)]
+pub struct Log {
+    limits: LogLimits,
+    entries: VecDeque<Entry>,
+    /// Position of the front entry.
+    first: FrameSeq,
+    /// Sum of `allocated()` over `entries`.
+    bytes: usize,
+    headers: Headers,
+    /// The latest keyframe with the headers in force there; `first <= seq < end`.
+    keyframe: Option<JoinPoint>,
+    /// By track: the next frame is detached.
+    detach_next: [bool; 3],
+    /// Video is left out until a keyframe comes: nobody could decode it.
+    awaits_keyframe: bool,
+    has_video: bool,
+    /// Dts of the last audio frame since the break.
+    last_sound: Option<i64>,
+    /// Readers do not start before this place: another publisher's frames. `<= end`.
+    unbroken_from: FrameSeq,
+}
+
+impl Log {
+    /// An empty log.
+    pub fn new(limits: LogLimits) -> Self {
+        Self {
+            limits,
+            entries: VecDeque::new(),
+            first: FrameSeq(0),
+            bytes: 0,
+            headers: Headers::default(),
+            keyframe: None,
+            detach_next: [true; 3],
+            awaits_keyframe: true,
+            has_video: false,
+            last_sound: None,
+            unbroken_from: FrameSeq(0),
+        }
+    }
+
+    /// Appends a frame and evicts what has become too much or too old; with `has_readers` false
+    /// that is everything before the latest keyframe.
+    ///
+    /// Video before the first keyframe, and after [`Self::break_off`] before the next one, is
+    /// left out; the answer says whether the frame was taken.
+    pub fn append(&mut self, frame: Arc<Frame>, has_readers: bool) -> bool {
+        let flags = frame.flags();
+        let track = frame.track();
+        if track == Track::Video {
+            self.has_video = true;
+            if flags.is_keyframe {
+                self.awaits_keyframe = false;
+            } else if self.awaits_keyframe && !flags.is_sequence_header {
+                return false;
+            }
+        }
+        self.remember_header(&frame);
+        if flags.is_keyframe && track == Track::Video {
+            self.keyframe = Some(JoinPoint {
+                seq: self.end(),
+                headers: self.headers.clone(),
+                sound_before: self.last_sound,
+            });
+        }
+        if is_sound(&frame) {
+            self.last_sound = Some(frame.dts());
+        }
+        self.bytes += frame.allocated();
+        let is_detached = std::mem::take(&mut self.detach_next[track.index()]) || flags.is_detached;
+        self.entries.push_back(Entry { frame, is_detached });
+        self.evict(has_readers);
+        true
+    }
+
+    /// What comes next does not follow from what came last (another publisher, lost frames):
+    /// the headers are forgotten, the next frame of each track is detached, and video is left
+    /// out until its next keyframe.
+    pub fn break_off(&mut self) {
+        self.detach_next = [true; 3];
+        self.awaits_keyframe = true;
+        self.keyframe = None;
+        self.has_video = false;
+        self.headers = Headers::default();
+        self.last_sound = None;
+        self.unbroken_from = self.end();
+    }
+
+    /// Takes over the headers of another log of the same live stream, before its frames come.
+    pub fn set_headers(&mut self, headers: Headers) {
+        self.has_video |= headers.video.is_some();
+        self.headers = headers;
+    }
+
+    /// Forgets the metadata (`@clearDataFrame`).
+    pub fn clear_metadata(&mut self) {
+        self.headers.metadata = None;
+    }
+
+    /// The headers in force at the end of the log.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// Where a new reader starts: at the latest keyframe; without video, a second before the end.
+    /// `None` while neither is known.
+    pub fn join_point(&self) -> Option<JoinPoint> {
+        if self.keyframe.is_some() {
+            return self.keyframe.clone();
+        }
+        if self.has_video {
+            return None;
+        }
+        let newest = self.entries.back()?.frame.dts();
+        let start = self.unbroken_from();
+        let mut sound = self
+            .iter_from(start)
+            .zip(start.0..)
+            .filter(|(entry, _)| is_sound(&entry.frame))
+            .map(|(entry, seq)| (newest - entry.frame.dts(), FrameSeq(seq)))
+            .peekable();
+        let (age_of_oldest, _) = *sound.peek()?;
+        if age_of_oldest < AUDIO_ONLY_AFTER_MS {
+            return None;
+        }
+        let (_, seq) = sound.find(|(age, _)| *age <= AUDIO_ONLY_AFTER_MS)?;
+        Some(JoinPoint {
+            seq,
+            headers: self.headers.clone(),
+            sound_before: None,
+        })
+    }
+
+    /// Position of the oldest frame since the last break.
+    pub fn unbroken_from(&self) -> FrameSeq {
+        self.first.max(self.unbroken_from)
+    }
+
+    /// Position of the oldest frame.
+    pub fn first(&self) -> FrameSeq {
+        self.first
+    }
+
+    /// Position that the next frame will get.
+    pub fn end(&self) -> FrameSeq {
+        FrameSeq(self.first.0 + self.entries.len() as u64)
+    }
+
+    /// Bytes of all frames together.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The frame at `seq`; `None` when it was evicted or is not there yet.
+    pub fn get(&self, seq: FrameSeq) -> Option<&Entry> {
+        let index = seq.0.checked_sub(self.first.0)?;
+        self.entries.get(usize::try_from(index).ok()?)
+    }
+
+    /// The frames from `seq` on; nothing when it was evicted.
+    pub fn iter_from(&self, seq: FrameSeq) -> impl Iterator<Item = &Entry> {
+        let skip = seq.0.checked_sub(self.first.0).map_or(usize::MAX, |skip| {
+            usize::try_from(skip).unwrap_or(usize::MAX)
+        });
+        self.entries.range(skip.min(self.entries.len())..)
+    }
+
+    fn remember_header(&mut self, frame: &Arc<Frame>) {
+        let slot = match frame.track() {
+            Track::Data if frame.flags().is_sequence_header => &mut self.headers.metadata,
+            Track::Video if frame.flags().is_sequence_header => {
+                // Nobody may start at an older keyframe with this header.
+                self.keyframe = None;
+                &mut self.headers.video
+            }
+            Track::Audio if frame.flags().is_sequence_header => &mut self.headers.audio,
+            _ => return,
+        };
+        *slot = Some(Arc::clone(frame));
+    }
+
+    fn evict(&mut self, has_readers: bool) {
+        let newest = self.entries.back().map_or(0, |entry| entry.frame.dts());
+        let keep_from = self.keyframe.as_ref().map(|join| join.seq);
+        while self.entries.len() > 1 {
+            let Some(oldest) = self.entries.front() else {
+                break;
+            };
+            let is_old = newest - oldest.frame.dts() > self.limits.age_ms_max;
+            let is_before_keyframe = keep_from.is_some_and(|seq| self.first < seq);
+            let expendable = match keep_from {
+                Some(_) => is_before_keyframe && (is_old || !has_readers),
+                None => is_old,
+            };
+            if !expendable && self.bytes <= self.limits.bytes_max {
+                break;
+            }
+            self.bytes -= oldest.frame.allocated();
+            self.entries.pop_front();
+            self.first = self.first.next();
+        }
+        if self
+            .keyframe
+            .as_ref()
+            .is_some_and(|join| join.seq < self.first)
+        {
+            self.keyframe = None;
+        }
+    }
+}
+
+fn is_sound(frame: &Frame) -> bool {
+    frame.track() == Track::Audio && !frame.flags().is_sequence_header
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::broadcast::{FrameFlags, Separator};
+use proptest::prelude::*;
+
+const LIMITS: LogLimits = LogLimits {
+    bytes_max: 100_000,
+    age_ms_max: 1000,
+};
+
+fn frame(track: Track, dts: i64, is_keyframe: bool, is_sequence_header: bool) -> Arc<Frame> {
+    let flags = FrameFlags {
+        is_keyframe,
+        is_sequence_header,
+        is_detached: false,
+    };
+    let separator = Separator {
+        byte: 0xC6,
+        stride: 4096,
+    };
+    Arc::new(Frame::new(
+        track,
+        dts,
+        flags,
+        vec![0; 100],
+        0,
+        &[],
+        separator,
+    ))
+}
+
+fn key(dts: i64) -> Arc<Frame> {
+    frame(Track::Video, dts, true, false)
+}
+
+fn inter(dts: i64) -> Arc<Frame> {
+    frame(Track::Video, dts, false, false)
+}
+
+fn sound(dts: i64) -> Arc<Frame> {
+    frame(Track::Audio, dts, false, false)
+}
+
+fn header(track: Track) -> Arc<Frame> {
+    frame(track, 0, false, true)
+}
+
+#[test]
+fn readers_start_at_the_latest_keyframe_with_the_headers_in_force() {
+    let mut log = Log::new(LIMITS);
+    log.append(header(Track::Video), true);
+    log.append(header(Track::Audio), true);
+    assert!(log.join_point().is_none());
+    for dts in [0, 40, 80] {
+        log.append(key(dts), true);
+        log.append(inter(dts + 20), true);
+    }
+    let join = log.join_point().unwrap();
+    assert_eq!(log.get(join.seq).unwrap().frame.dts(), 80);
+    assert!(join.headers.video.is_some() && join.headers.audio.is_some());
+    assert!(join.headers.metadata.is_none());
+}
+
+#[test]
+fn video_before_the_first_keyframe_is_left_out() {
+    let mut log = Log::new(LIMITS);
+    assert!(!log.append(inter(0), true));
+    assert!(log.append(sound(5), true));
+    assert!(log.append(key(10), true));
+    assert!(log.append(inter(20), true));
+    assert_eq!(log.end(), FrameSeq(3));
+}
+
+#[test]
+fn a_new_video_header_ends_the_group_of_pictures() {
+    let mut log = Log::new(LIMITS);
+    log.append(key(0), true);
+    assert!(log.join_point().is_some());
+    log.append(header(Track::Video), true);
+    assert!(log.join_point().is_none());
+    log.append(key(40), true);
+    assert_eq!(log.join_point().unwrap().seq, FrameSeq(2));
+}
+
+#[test]
+fn without_readers_only_the_latest_group_is_kept() {
+    let mut log = Log::new(LIMITS);
+    for dts in 0..10 {
+        log.append(key(dts * 10), false);
+        log.append(inter(dts * 10 + 5), false);
+    }
+    assert_eq!(log.end().0 - log.first().0, 2);
+}
+
+#[test]
+fn a_group_older_than_the_age_limit_stays_joinable() {
+    let mut log = Log::new(LIMITS);
+    log.append(key(0), true);
+    for dts in 1..100 {
+        log.append(inter(dts * 100), true);
+    }
+    assert_eq!(log.join_point().unwrap().seq, FrameSeq(0));
+}
+
+#[test]
+fn the_byte_limit_holds_even_inside_a_group() {
+    let mut log = Log::new(LIMITS);
+    log.append(key(0), true);
+    for dts in 1..2000 {
+        log.append(inter(dts), true);
+    }
+    assert!(log.bytes() <= LIMITS.bytes_max);
+    assert!(log.join_point().is_none());
+}
+
+#[test]
+fn sound_without_video_is_joined_one_second_back() {
+    let mut log = Log::new(LIMITS);
+    for dts in (0..1000).step_by(100) {
+        log.append(sound(dts), true);
+        assert!(log.join_point().is_none());
+    }
+    log.append(sound(1000), true);
+    assert_eq!(log.join_point().unwrap().seq, FrameSeq(0));
+    log.append(sound(1500), true);
+    assert_eq!(
+        log.get(log.join_point().unwrap().seq).unwrap().frame.dts(),
+        500
+    );
+}
+
+#[test]
+fn after_a_break_readers_wait_for_the_next_keyframe_and_get_their_own_headers() {
+    let mut log = Log::new(LIMITS);
+    log.append(header(Track::Video), true);
+    log.append(key(0), true);
+    log.append(inter(20), true);
+    assert!(!log.get(FrameSeq(2)).unwrap().is_detached);
+    log.break_off();
+    assert!(log.join_point().is_none());
+    assert!(!log.append(inter(40), true));
+    assert!(log.append(key(60), true));
+    assert!(log.get(FrameSeq(3)).unwrap().is_detached);
+    let join = log.join_point().unwrap();
+    assert_eq!(join.seq, FrameSeq(3));
+    assert!(join.headers.video.is_none());
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Key,
+    Inter,
+    Sound,
+    Header,
+    Break,
+}
+
+proptest! {
+    /// Whatever is appended: bounds hold, positions are stable, and the join point is there.
+    #[test]
+    fn the_log_agrees_with_a_plain_list(
+        steps in prop::collection::vec((0..5usize, 1..400i64, any::<bool>()), 1..300)
+    ) {
+        let mut log = Log::new(LIMITS);
+        let mut model: Vec<Arc<Frame>> = Vec::new();
+        let mut dts = 0;
+        for (step, elapsed, has_readers) in steps {
+            dts += elapsed;
+            let step = [Step::Key, Step::Inter, Step::Sound, Step::Header, Step::Break][step];
+            let frame = match step {
+                Step::Key => key(dts),
+                Step::Inter => inter(dts),
+                Step::Sound => sound(dts),
+                Step::Header => header(Track::Video),
+                Step::Break => {
+                    log.break_off();
+                    continue;
+                }
+            };
+            if log.append(Arc::clone(&frame), has_readers) {
+                model.push(frame);
+            }
+            prop_assert_eq!(log.end().0, model.len() as u64);
+            prop_assert!(log.bytes() <= LIMITS.bytes_max || log.end().0 - log.first().0 == 1);
+            let kept: usize = log.iter_from(log.first()).map(|entry| entry.frame.allocated()).sum();
+            prop_assert_eq!(kept, log.bytes());
+            for (entry, expected) in log.iter_from(log.first()).zip(&model[usize::try_from(log.first().0).unwrap()..]) {
+                prop_assert!(Arc::ptr_eq(&entry.frame, expected));
+            }
+            if let Some(join) = log.join_point() {
+                prop_assert!(log.first() <= join.seq && join.seq < log.end());
+            }
+        }
+    }
+}

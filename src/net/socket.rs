@@ -1,0 +1,60 @@
+//! Options of TCP sockets that mio does not set.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+/// A peer that does not acknowledge what we sent for this long is gone: no FIN comes when the
+/// power of a camera is cut.
+const USER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Connections that wait to be accepted; the kernel lowers it to its own maximum.
+const BACKLOG: i32 = 4096;
+
+/// Sends small messages at once and notices a peer that has vanished.
+///
+/// # Errors
+/// Of the system calls; the socket is of no use then (its peer has reset it, mostly).
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(Duration::from_secs(15))
+            .with_interval(Duration::from_secs(5))
+            .with_retries(3),
+    )
+}
+
+/// Lets at most `bytes` wait unsent in the kernel, so that what a slow reader lags behind stays
+/// with us, where it can be skipped.
+///
+/// # Errors
+/// Of the system call.
+pub fn limit_unsent(stream: &TcpStream, bytes: u32) -> io::Result<()> {
+    SockRef::from(stream).set_tcp_notsent_lowat(bytes)
+}
+
+/// A listening socket; an IPv6 wildcard address takes IPv4 too.
+///
+/// # Errors
+/// Of the system calls: address in use, no permission, no such address.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
