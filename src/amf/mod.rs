@@ -1,13 +1,15 @@
 //! L1: Action Message Format, the values inside RTMP commands and FLV script tags.
 //!
 //! [`amf0`] reads and writes the whole of AMF0; [`amf3`] reads the subset that RTMP peers
-//! put behind the AMF0 marker `0x11`. Both produce [`Value`].
+//! put behind the AMF0 marker `0x11`. Both produce [`Value`]. What the values mean is the
+//! business of [`crate::rtmp::message`] and [`crate::media::flv`].
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 pub mod amf0;
 pub mod amf3;
+mod budget;
 mod value;
 
 pub use value::{Object, Value};
@@ -48,4 +50,13 @@ pub enum AmfError {
     /// An AMF3 back reference to something that was not sent before.
     #[error("AMF3 reference {0} points nowhere")]
     Reference(u32),
+    /// AMF3 back references that copy more text than an honest message would.
+    #[error("AMF3 references copy more than {0} bytes")]
+    TooMuchCopied(usize),
+    /// An AMF3 object whose class wrote it in a form of its own.
+    #[error("AMF3 externalizable object is not readable")]
+    Externalizable,
+    /// A message that must start with a string does not.
+    #[error("no name at the start of the message")]
+    NoName,
 }
