@@ -13,6 +13,8 @@
 
 mod replies;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Instant;

@@ -15,6 +15,8 @@
 mod commands;
 mod held;
 mod stream_ids;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -189,6 +191,11 @@ impl ServerSession {
     /// When [`Self::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// The settings that it was made with.
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
     }
 
     /// Answers `connect`: window, bandwidth and chunk size, then the result.
