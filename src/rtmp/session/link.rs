@@ -59,6 +59,11 @@ impl Link {
         Ok((consumed, message))
     }
 
+    /// Whether the peer ever began a message inside an unfinished one.
+    pub(super) fn has_restarted_messages(&self) -> bool {
+        self.decoder.restarted_messages() > 0
+    }
+
     /// The bytes that wait to be sent; handshakes append theirs.
     pub(super) fn output_mut(&mut self) -> &mut Vec<u8> {
         &mut self.output

@@ -146,8 +146,10 @@ impl ServerSession {
         self.pinged = false;
         let ping_after = self.config.limits.ping_after;
         self.timers.start(TimerKind::Ping, now, ping_after);
-        while !rest.is_empty() && !matches!(self.state, State::Refused) {
+        while !matches!(self.state, State::Refused) {
             let (consumed, message) = self.link.decode(rest)?;
+            let restarted = self.link.has_restarted_messages();
+            self.note(restarted.then_some(Note::MessageRestarted));
             rest = rest.get(consumed..).unwrap_or_default();
             let Some(message) = message else { break };
             self.on_message(message)?;
