@@ -1,3 +1,5 @@
 //! The `millstream` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    millstream::cli::main()
+}

@@ -1,1 +1,32 @@
-//! L3: the server.
+//! L3: the server: a listening thread and workers, each of which owns its connections.
+//!
+//! ```text
+//!   listener ── Post::Accepted ──► worker ◄── Post, Feed ──► worker
+//!                                    │
+//!   socket ─► Connection ─► ServerSession ─► requests ─► Registry (control plane, one lock)
+//!                              │ media
+//!                              ▼
+//!                          Publisher ─► Frame ─► LiveStream (Log) ─► Subscriber ─► socket
+//!                                                    └─ Feed, once per interested worker
+//! ```
+//! A connection lives and dies on one worker. Per frame no lock is taken and no thread but the
+//! publisher's worker and the interested ones does anything.
+
+#![forbid(unsafe_code)]
+
+mod admission;
+mod config;
+mod connection;
+mod listener;
+mod live_stream;
+mod mail;
+mod metrics;
+mod publisher;
+mod registry;
+mod requests;
+mod subscriber;
+mod worker;
+
+pub use config::{Config, Flush, ServerLimits, ServerTimers};
+pub use listener::{Server, StartError, StopHandle};
+pub use metrics::{Counter, Metrics};

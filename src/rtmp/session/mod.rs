@@ -7,8 +7,6 @@
 
 mod aggregate;
 mod arguments;
-#[cfg(test)]
-mod back_to_back;
 mod client;
 mod config;
 mod connect;
@@ -16,8 +14,6 @@ mod error;
 mod event;
 mod link;
 mod server;
-#[cfg(test)]
-mod testing;
 mod timers;
 
 pub use client::{ClientSession, ClientState};

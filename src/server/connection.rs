@@ -1,0 +1,300 @@
+//! One connection: its socket, its session, and what waits to be sent.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+
+use super::publisher::Publisher;
+use super::subscriber::{Next, Run, Subscriber};
+use crate::broadcast::Log;
+use crate::rtmp::chunk::MessageStreamId;
+use crate::rtmp::session::ServerSession;
+
+/// Writes of one connection in one go, so that a join burst starves nobody.
+const WRITES_MAX: usize = 16;
+
+/// A `play` that waits for its live stream.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) msid: MessageStreamId,
+    pub(super) until: Instant,
+}
+
+/// What a connection does in a live stream, which is in slot `stream` of the worker's table.
+#[derive(Debug)]
+pub(super) struct Part<T> {
+    pub(super) stream: usize,
+    pub(super) role: T,
+}
+
+/// How far the end of a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Not at all.
+    No,
+    /// The last bytes go out; then our side is shut.
+    Flushing(Instant),
+    /// Our side is shut; the peer's last bytes are read and thrown away until the deadline, since
+    /// closing over unread bytes would make the kernel reset what the peer has not read yet.
+    Lingering(Instant),
+}
+
+/// A connection. Lives and dies on one worker.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) session: ServerSession,
+    pub(super) app: Box<str>,
+    pub(super) tc_url: Box<str>,
+    pub(super) publisher: Option<Part<Box<Publisher>>>,
+    pub(super) subscriber: Option<Part<Subscriber>>,
+    pub(super) waiting: Option<Part<Waiting>>,
+    pub(super) closing: Closing,
+    /// Notes about the peer's habits that are in the log already, one bit each.
+    pub(super) noted: u32,
+    /// The earliest alarm that is set for it.
+    pub(super) alarm: Option<Instant>,
+    /// Which user of its slot this is: alarms of earlier ones are void.
+    pub(super) generation: u64,
+    /// Edge-triggered readiness: true until the socket says that it would block.
+    pub(super) can_read: bool,
+    pub(super) can_write: bool,
+    /// Since when bytes wait that the peer does not take.
+    blocked_since: Option<Instant>,
+    /// `output_sent <= output.len()`
+    output: Vec<u8>,
+    output_sent: usize,
+    pub(super) is_queued: bool,
+}
+
+/// What came of an attempt to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) bytes: usize,
+    pub(super) laps: u64,
+    /// There is more, and the socket would take it.
+    pub(super) has_more: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        socket: TcpStream,
+        peer: SocketAddr,
+        session: ServerSession,
+        generation: u64,
+    ) -> Self {
+        Self {
+            socket,
+            peer,
+            session,
+            app: Box::default(),
+            tc_url: Box::default(),
+            publisher: None,
+            subscriber: None,
+            waiting: None,
+            closing: Closing::No,
+            noted: 0,
+            alarm: None,
+            generation,
+            can_read: true,
+            can_write: true,
+            blocked_since: None,
+            output: Vec::new(),
+            output_sent: 0,
+            is_queued: false,
+        }
+    }
+
+    /// The socket has room again: the peer has taken something.
+    pub(super) fn on_writable(&mut self) {
+        self.can_write = true;
+        self.blocked_since = None;
+    }
+
+    /// Reads once. `Ok(None)`: nothing there at present.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match self.socket.read(buffer) {
+                Ok(count) => {
+                    // A short read has emptied the socket; the next bytes raise a new edge.
+                    self.can_read = count == buffer.len();
+                    return Ok(Some(count));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.can_read = false;
+                    return Ok(None);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends replies, and frames from `log` if it has a subscriber, until nothing is left or the
+    /// socket is full. `run` may be carried from one subscriber of a log to the next.
+    pub(super) fn send<'log>(
+        &mut self,
+        log: Option<&'log Log>,
+        run: &mut Option<Run<'log>>,
+        chunk_size: u32,
+        now: Instant,
+    ) -> io::Result<Sent> {
+        let mut sent = Sent {
+            bytes: 0,
+            laps: 0,
+            has_more: false,
+        };
+        self.collect_output();
+        for _ in 0..WRITES_MAX {
+            if !self.can_write {
+                return Ok(sent);
+            }
+            let next = match (self.subscriber.as_mut(), log) {
+                (Some(part), Some(log)) => {
+                    let (next, was_lapped) =
+                        part.role.prepare(log, run, &mut self.output, chunk_size);
+                    sent.laps += u64::from(was_lapped);
+                    next
+                }
+                _ => Next::Nothing,
+            };
+            let Some(written) = self.write_next(&next, log, run.as_ref())? else {
+                return Ok(sent);
+            };
+            self.note_progress(written, now);
+            sent.bytes += written;
+        }
+        sent.has_more = self.can_write;
+        Ok(sent)
+    }
+
+    /// One write; `Ok(None)` when there is nothing to write.
+    fn write_next(
+        &mut self,
+        next: &Next,
+        log: Option<&Log>,
+        run: Option<&Run<'_>>,
+    ) -> io::Result<Option<usize>> {
+        let pending = &self.output[self.output_sent..];
+        let in_flight = self
+            .subscriber
+            .as_ref()
+            .and_then(|part| part.role.in_flight());
+        let frame_first = in_flight.filter(|frame| !frame.is_untouched());
+        if pending.is_empty() || frame_first.is_some() {
+            match (next, run, log) {
+                (Next::InFlight, _, _) => {
+                    let mut slices = Vec::new();
+                    if let Some(frame) = in_flight {
+                        frame.push_rest(&mut slices);
+                    }
+                    let total = total_len(&slices);
+                    let written = write(&mut self.socket, &slices)?;
+                    self.can_write = written == total;
+                    if let Some(part) = &mut self.subscriber {
+                        part.role.advance_in_flight(written);
+                    }
+                    return Ok(Some(written));
+                }
+                (Next::Run, Some(run), Some(log)) => {
+                    let written = write(&mut self.socket, run.slices())?;
+                    self.can_write = written > 0;
+                    if let Some(part) = &mut self.subscriber {
+                        part.role.advance_run(run, log, written);
+                    }
+                    return Ok(Some(written));
+                }
+                _ => return Ok(None),
+            }
+        }
+        let mut slices = vec![IoSlice::new(pending)];
+        let pending_len = pending.len();
+        if let Some(frame) = in_flight {
+            frame.push_rest(&mut slices);
+        }
+        let total = total_len(&slices);
+        let written = write(&mut self.socket, &slices)?;
+        self.can_write = written == total;
+        let of_output = written.min(pending_len);
+        self.output_sent += of_output;
+        if self.output_sent == self.output.len() {
+            self.output = Vec::new();
+            self.output_sent = 0;
+        }
+        if let Some(part) = &mut self.subscriber {
+            part.role.advance_in_flight(written - of_output);
+        }
+        Ok(Some(written))
+    }
+
+    /// Bytes of replies that were not sent yet.
+    pub(super) fn unsent_replies(&self) -> usize {
+        self.output.len() - self.output_sent
+    }
+
+    /// Where replies and headers are put.
+    pub(super) fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Takes over what the session has to say. In order with whatever was put into
+    /// [`Self::output`] by hand, if called before that.
+    pub(super) fn collect_output(&mut self) {
+        while let Some(bytes) = self.session.poll_output() {
+            if self.output.is_empty() {
+                self.output = bytes;
+            } else {
+                self.output.extend_from_slice(&bytes);
+            }
+        }
+    }
+
+    /// When it next wants [`ServerSession::handle_timeout`] or the worker's attention.
+    pub(super) fn deadline(&self, write_timeout: Duration) -> Option<Instant> {
+        let closing = match self.closing {
+            Closing::No => None,
+            Closing::Flushing(at) | Closing::Lingering(at) => Some(at),
+        };
+        [
+            self.session.poll_timeout(),
+            self.blocked_since.map(|since| since + write_timeout),
+            self.waiting.as_ref().map(|part| part.role.until),
+            closing,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether the peer took nothing of what waits for it for `write_timeout`.
+    pub(super) fn is_stuck(&self, write_timeout: Duration, now: Instant) -> bool {
+        self.blocked_since
+            .is_some_and(|since| now >= since + write_timeout)
+    }
+
+    fn note_progress(&mut self, written: usize, now: Instant) {
+        self.blocked_since = match (self.can_write, written) {
+            (true, _) => None,
+            (false, 0) => self.blocked_since.or(Some(now)),
+            (false, _) => Some(now),
+        };
+    }
+}
+
+/// One vectored write; 0 when the socket is full.
+fn write(socket: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    loop {
+        match socket.write_vectored(slices) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+fn total_len(slices: &[IoSlice<'_>]) -> usize {
+    slices.iter().map(|slice| slice.len()).sum()
+}

@@ -1,0 +1,263 @@
+//! The server as a whole: listeners, workers and the order to stop.
+//!
+//! One thread accepts, places the socket on the worker with the fewest connections, and forgets it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use super::admission::Admission;
+use super::config::Config;
+use super::mail::{Address, Post, WorkerId};
+use super::metrics::Metrics;
+use super::registry::Registry;
+use super::worker::{Shared, WAKER, Worker};
+use crate::net::mailbox::Mailbox;
+use crate::net::socket;
+
+/// Batches of frames that may wait for a worker. Beyond that it is behind by seconds, and starts
+/// anew at a keyframe.
+const FEED_CAPACITY: usize = 4096;
+
+/// How long accepting rests when the process is out of file descriptors.
+const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(200);
+
+/// Connections accepted in one go before the workers are looked at again.
+const ACCEPTS_MAX: usize = 256;
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A thread or a poll could not be made.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[from] io::Error),
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    stop: StopHandle,
+    acceptor: JoinHandle<()>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// Stops a server from another thread.
+#[derive(Debug, Clone)]
+pub struct StopHandle {
+    waker: Arc<Waker>,
+    is_stopping: Arc<AtomicBool>,
+}
+
+impl StopHandle {
+    /// Tells the server to say goodbye to everybody; [`Server::wait`] returns when it has.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        if let Err(error) = self.waker.wake() {
+            log::error!("cannot wake the listener: {error}");
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+}
+
+impl Server {
+    /// Binds the listeners and starts the threads.
+    ///
+    /// # Errors
+    /// [`StartError`]: an address is taken or not ours, or the system is out of threads.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let poll = Poll::new()?;
+        let stop = StopHandle {
+            waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
+            is_stopping: Arc::default(),
+        };
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for &address in &config.rtmp {
+            let listen = || {
+                let mut listener = socket::listen(address)?;
+                let token = Token(listeners.len());
+                poll.registry()
+                    .register(&mut listener, token, Interest::READABLE)?;
+                let bound = listener.local_addr()?;
+                Ok((listener, bound))
+            };
+            let (listener, bound) =
+                listen().map_err(|cause| StartError::Listen { address, cause })?;
+            listeners.push(listener);
+            addresses.push(bound);
+        }
+        let shared = Arc::new(Shared {
+            registry: Registry::new(config.timers.takeover_silence),
+            metrics: Metrics::default(),
+            started: Instant::now(),
+            admission: Admission::new(config.limits, config.workers.max(1)),
+            config,
+        });
+        let (mailboxes, workers) = start_workers(&shared)?;
+        let acceptor = Acceptor {
+            shared: Arc::clone(&shared),
+            poll,
+            listeners,
+            mailboxes,
+            stop: stop.clone(),
+        };
+        let acceptor = std::thread::Builder::new()
+            .name("listener".to_owned())
+            .spawn(move || acceptor.run())?;
+        Ok(Self {
+            shared,
+            addresses,
+            stop,
+            acceptor,
+            workers,
+        })
+    }
+
+    /// The addresses that it listens on, with the ports that the system chose.
+    pub fn rtmp_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What happened so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// To stop it from another thread, or from a signal handler's.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// Returns when the server has stopped.
+    pub fn wait(self) {
+        for thread in self.workers.into_iter().chain([self.acceptor]) {
+            if thread.join().is_err() {
+                log::error!("a thread of the server panicked");
+            }
+        }
+    }
+}
+
+fn start_workers(shared: &Arc<Shared>) -> Result<(Vec<Address>, Vec<JoinHandle<()>>), io::Error> {
+    let mut addresses = Vec::new();
+    let mut inner = Vec::new();
+    for _ in 0..shared.config.workers.max(1) {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let (post, posts) = Mailbox::unbounded(Arc::clone(&waker));
+        let (feed, feeds) = Mailbox::bounded(FEED_CAPACITY, waker);
+        addresses.push(Address { post, feed });
+        inner.push((poll, posts, feeds));
+    }
+    let mut threads = Vec::new();
+    for (index, (poll, posts, feeds)) in inner.into_iter().enumerate() {
+        let worker = Worker::new(
+            WorkerId(index),
+            Arc::clone(shared),
+            poll,
+            posts,
+            feeds,
+            addresses.clone(),
+        );
+        let thread = std::thread::Builder::new()
+            .name(format!("worker {index}"))
+            .spawn(move || worker.run())?;
+        threads.push(thread);
+    }
+    Ok((addresses, threads))
+}
+
+#[derive(Debug)]
+struct Acceptor {
+    shared: Arc<Shared>,
+    poll: Poll,
+    listeners: Vec<TcpListener>,
+    mailboxes: Vec<Address>,
+    stop: StopHandle,
+}
+
+impl Acceptor {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(16);
+        let mut patience = None;
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, patience)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("the listener's poll failed: {error}");
+                self.stop.stop();
+            }
+            if self.stop.is_stopping() {
+                for address in &self.mailboxes {
+                    if address.post.send(Post::Shutdown).is_err() {
+                        log::debug!("a worker had stopped already");
+                    }
+                }
+                return;
+            }
+            // Readiness is edge-triggered and accepting is bounded: look at all of them.
+            patience = None;
+            for index in 0..self.listeners.len() {
+                patience = patience.max(self.accept_from(index));
+            }
+        }
+    }
+
+    /// Accepts what waits; the answer is how long to rest before the next try, if it must be tried
+    /// again without an event.
+    fn accept_from(&self, index: usize) -> Option<Duration> {
+        for _ in 0..ACCEPTS_MAX {
+            let listener = self.listeners.get(index)?;
+            match listener.accept() {
+                Ok((socket, peer)) => self.place(socket, peer),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return None,
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        log::warn!("cannot accept connections: {error}");
+                        return Some(OUT_OF_DESCRIPTORS_PAUSE);
+                    }
+                },
+            }
+        }
+        Some(Duration::ZERO)
+    }
+
+    fn place(&self, socket: TcpStream, peer: SocketAddr) {
+        let worker = match self.shared.admission.admit(peer.ip()) {
+            Ok(worker) => worker,
+            Err(full) => {
+                self.shared.metrics.connections_refused.add(1);
+                log::warn!("{peer}: refused: {full}");
+                return;
+            }
+        };
+        self.shared.metrics.connections.add(1);
+        let posted = self
+            .mailboxes
+            .get(worker.0)
+            .is_some_and(|address| address.post.send(Post::Accepted(socket, peer)).is_ok());
+        if !posted {
+            log::error!("{peer}: refused: its worker has stopped");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A live stream as one worker has it: its log, who reads it here, and which workers are fed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::config::Flush;
+use super::mail::{Address, Epoch, Feed, FeedContent, StreamName, WorkerId};
+use crate::broadcast::{Frame, Headers, Log, LogLimits, Track};
+
+/// Where the frames come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Nobody publishes; some wait for it.
+    Absent,
+    /// A publisher on this worker, or one that vanished from here and may come back.
+    Here {
+        epoch: Epoch,
+        /// The connection, `None` after it vanished.
+        publisher: Option<usize>,
+        /// When its absence ends the live stream.
+        grace_until: Option<Instant>,
+    },
+    /// Another worker feeds us.
+    Elsewhere { epoch: Epoch },
+}
+
+/// A worker that is fed.
+#[derive(Debug)]
+struct Listener {
+    worker: WorkerId,
+    /// Has everything up to now; otherwise it must be given a start first.
+    is_current: bool,
+    /// Frames of this turn.
+    batch: Vec<Arc<Frame>>,
+}
+
+/// A live stream on one worker.
+#[derive(Debug)]
+pub(super) struct LiveStream {
+    pub(super) name: StreamName,
+    pub(super) source: Source,
+    log: Log,
+    /// Connections that read the log.
+    pub(super) subscribers: Vec<usize>,
+    /// Connections whose `play` waits for a publisher.
+    pub(super) waiting: Vec<usize>,
+    listeners: Vec<Listener>,
+    /// When what is in the log must leave for the subscribers.
+    pub(super) flush_at: Option<Instant>,
+    /// Whether the worker has it in its list of those to flush.
+    pub(super) is_listed: bool,
+}
+
+impl LiveStream {
+    pub(super) fn new(name: StreamName, limits: LogLimits) -> Self {
+        Self {
+            name,
+            source: Source::Absent,
+            log: Log::new(limits),
+            subscribers: Vec::new(),
+            waiting: Vec::new(),
+            listeners: Vec::new(),
+            flush_at: None,
+            is_listed: false,
+        }
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        match self.source {
+            Source::Absent => None,
+            Source::Here { epoch, .. } | Source::Elsewhere { epoch } => Some(epoch),
+        }
+    }
+
+    /// Whether anybody on this worker reads it or waits for it.
+    pub(super) fn has_audience(&self) -> bool {
+        !self.subscribers.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// A new publisher: `audience` is to be fed if it is here.
+    pub(super) fn start(&mut self, source: Source, audience: &[WorkerId]) {
+        self.source = source;
+        self.log.break_off();
+        self.listeners = audience.iter().copied().map(Listener::new).collect();
+    }
+
+    /// The live stream is over.
+    pub(super) fn stop(&mut self, limits: LogLimits) {
+        self.source = Source::Absent;
+        self.log = Log::new(limits);
+        self.listeners.clear();
+        self.flush_at = None;
+    }
+
+    /// Appends a publisher's frame here and to the batches of the other workers.
+    pub(super) fn publish(&mut self, frame: Frame, flush: Flush, now: Instant) {
+        let frame = Arc::new(frame);
+        for listener in self.listeners.iter_mut().filter(|other| other.is_current) {
+            listener.batch.push(Arc::clone(&frame));
+        }
+        self.append(frame, flush, now);
+    }
+
+    /// Appends what another worker fed.
+    pub(super) fn take_feed(&mut self, content: FeedContent, flush: Flush, now: Instant) {
+        let frames = match content {
+            FeedContent::Frames(frames) => frames,
+            FeedContent::Start { headers, frames } => {
+                self.log.break_off();
+                self.log.set_headers(headers.clone());
+                // Those who read already need the headers too, ahead of the frames.
+                let headers = [headers.metadata, headers.video, headers.audio];
+                let mut all: Vec<_> = headers.into_iter().flatten().collect();
+                all.extend(frames);
+                all
+            }
+        };
+        for frame in frames {
+            self.append(frame, flush, now);
+        }
+    }
+
+    pub(super) fn clear_metadata(&mut self) {
+        self.log.clear_metadata();
+    }
+
+    /// Another worker wants the frames.
+    pub(super) fn add_listener(&mut self, worker: WorkerId) {
+        if !self.listeners.iter().any(|other| other.worker == worker) {
+            self.listeners.push(Listener::new(worker));
+        }
+    }
+
+    /// Another worker wants no more frames.
+    pub(super) fn remove_listener(&mut self, worker: WorkerId) {
+        self.listeners.retain(|other| other.worker != worker);
+    }
+
+    /// Posts this turn's frames to the other workers, without waking them; `woken` collects whom
+    /// to wake. Returns how many batches did not fit: those workers start anew at a keyframe.
+    pub(super) fn feed_listeners(
+        &mut self,
+        epoch: Epoch,
+        addresses: &[Address],
+        woken: &mut Vec<WorkerId>,
+    ) -> u64 {
+        let mut overflows = 0;
+        for listener in &mut self.listeners {
+            let content = if !listener.is_current {
+                Self::start_of(&self.log)
+            } else if listener.batch.is_empty() {
+                continue;
+            } else {
+                FeedContent::Frames(std::mem::take(&mut listener.batch))
+            };
+            let feed = Feed {
+                name: Arc::clone(&self.name),
+                epoch,
+                content,
+            };
+            listener.is_current = addresses
+                .get(listener.worker.0)
+                .is_some_and(|address| address.feed.post(feed).is_ok());
+            if listener.is_current {
+                if !woken.contains(&listener.worker) {
+                    woken.push(listener.worker);
+                }
+            } else {
+                overflows += 1;
+            }
+        }
+        overflows
+    }
+
+    /// Whether another worker waits for frames or a start.
+    pub(super) fn has_feed_to_send(&self) -> bool {
+        self.listeners
+            .iter()
+            .any(|listener| !listener.is_current || !listener.batch.is_empty())
+    }
+
+    fn start_of(log: &Log) -> FeedContent {
+        match log.join_point() {
+            Some(join) => FeedContent::Start {
+                headers: join.headers,
+                frames: log
+                    .iter_from(join.seq)
+                    .map(|entry| Arc::clone(&entry.frame))
+                    .collect(),
+            },
+            None => FeedContent::Start {
+                headers: Headers::clone(log.headers()),
+                frames: log
+                    .iter_from(log.unbroken_from())
+                    .map(|entry| Arc::clone(&entry.frame))
+                    .collect(),
+            },
+        }
+    }
+
+    fn append(&mut self, frame: Arc<Frame>, flush: Flush, now: Instant) {
+        let track = frame.track();
+        if !self.log.append(frame, self.has_audience()) || self.subscribers.is_empty() {
+            return;
+        }
+        let due = match flush {
+            Flush::Now => now,
+            Flush::Video { .. } if track == Track::Video => now,
+            Flush::Video { audio_wait: wait } | Flush::Every(wait) => now + wait,
+        };
+        self.flush_at = Some(self.flush_at.map_or(due, |at| at.min(due)));
+    }
+}
+
+impl Listener {
+    fn new(worker: WorkerId) -> Self {
+        Self {
+            worker,
+            is_current: false,
+            batch: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A publisher: its messages put on the live stream's timeline and made into shared frames.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::mail::{Epoch, StreamName};
+use super::registry::Pulse;
+use crate::broadcast::{Frame, FrameFlags, Headers, Separator, Track};
+use crate::media::flv;
+use crate::rtmp::MediaKind;
+use crate::rtmp::chunk::{ChunkStreamId, MessageStreamId, Payload, header};
+use crate::rtmp::message::MessageType;
+use crate::rtmp::timestamp::Timeline;
+
+/// Between the last frame of a publisher that vanished and the first of its successor.
+const RESUME_GAP_MS: i64 = 40;
+
+/// The message type and the chunk stream on which a track is relayed.
+pub(super) fn lane(track: Track) -> (MessageType, ChunkStreamId) {
+    match track {
+        Track::Audio => (MessageType::AUDIO, ChunkStreamId::AUDIO),
+        Track::Video => (MessageType::VIDEO, ChunkStreamId::VIDEO),
+        Track::Data => (MessageType::DATA_AMF0, ChunkStreamId::DATA),
+    }
+}
+
+/// An accepted `publish`.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    pub(super) msid: MessageStreamId,
+    pub(super) name: StreamName,
+    pub(super) epoch: Epoch,
+    pulse: Arc<Pulse>,
+    timeline: Timeline,
+    /// By track: dts of the last frame made.
+    last_dts: [Option<i64>; 3],
+    chunk_size: usize,
+}
+
+impl Publisher {
+    /// `chunk_size` is the one that subscribers are sent with.
+    pub(super) fn new(
+        msid: MessageStreamId,
+        name: StreamName,
+        epoch: Epoch,
+        pulse: Arc<Pulse>,
+        resume_after: Option<i64>,
+        chunk_size: usize,
+    ) -> Self {
+        let start = resume_after.map_or(0, |dts| dts + RESUME_GAP_MS);
+        Self {
+            msid,
+            name,
+            epoch,
+            pulse,
+            timeline: Timeline::starting_at(start),
+            last_dts: [None; 3],
+            chunk_size,
+        }
+    }
+
+    /// Audio or video to a frame; `None` for a sequence header that is in force already.
+    pub(super) fn media(
+        &mut self,
+        kind: MediaKind,
+        timestamp: u32,
+        payload: Payload,
+        in_force: &Headers,
+        uptime: Duration,
+    ) -> Option<Frame> {
+        let (track, flags, header) = match kind {
+            MediaKind::Audio => (
+                Track::Audio,
+                FrameFlags {
+                    is_sequence_header: flv::is_audio_sequence_header(payload.as_slice()),
+                    ..FrameFlags::default()
+                },
+                &in_force.audio,
+            ),
+            MediaKind::Video => (
+                Track::Video,
+                video_flags(payload.as_slice()),
+                &in_force.video,
+            ),
+        };
+        if flags.is_sequence_header {
+            if is_same(header, &payload) {
+                return None;
+            }
+            // Encoders stamp headers with 0 in mid-stream; they are no part of the timeline.
+            let dts = self.last_dts[track.index()].unwrap_or_else(|| self.newest_dts());
+            return Some(self.frame(track, dts, flags, payload));
+        }
+        let stamp = self.timeline.advance(kind, timestamp);
+        let frame = self.frame(track, stamp.dts, flags, payload);
+        self.pulse.beat(uptime, self.newest_dts());
+        Some(frame)
+    }
+
+    /// Metadata to a frame; `None` when it is in force already (GStreamer repeats it often).
+    pub(super) fn metadata(&mut self, payload: Payload, in_force: &Headers) -> Option<Frame> {
+        if is_same(&in_force.metadata, &payload) {
+            return None;
+        }
+        let flags = FrameFlags {
+            is_sequence_header: true,
+            ..FrameFlags::default()
+        };
+        let dts = self.newest_dts();
+        Some(self.frame(Track::Data, dts, flags, payload))
+    }
+
+    /// Any other data message to a frame, at the place on the timeline where it came.
+    pub(super) fn data(&mut self, payload: Payload) -> Frame {
+        let dts = self.newest_dts();
+        self.frame(Track::Data, dts, FrameFlags::default(), payload)
+    }
+
+    fn newest_dts(&self) -> i64 {
+        let newest = self.last_dts.iter().flatten().max();
+        newest.copied().unwrap_or_else(|| self.timeline.start())
+    }
+
+    fn frame(&mut self, track: Track, dts: i64, flags: FrameFlags, payload: Payload) -> Frame {
+        let (message_type, csid) = lane(track);
+        let previous = self.last_dts[track.index()].replace(dts);
+        let delta = previous
+            .and_then(|previous| u32::try_from(dts - previous).ok())
+            .filter(|delta| *delta < header::TIMESTAMP_EXTENDED);
+        let prepared = header::fmt1(csid, delta.unwrap_or(0), payload.len(), message_type);
+        let (bytes, body_start) = payload.into_parts();
+        let separator = Separator {
+            byte: header::fmt3(csid),
+            stride: self.chunk_size,
+        };
+        let flags = FrameFlags {
+            is_detached: delta.is_none(),
+            ..flags
+        };
+        Frame::new(track, dts, flags, bytes, body_start, &prepared, separator)
+    }
+}
+
+fn is_same(in_force: &Option<Arc<Frame>>, payload: &Payload) -> bool {
+    in_force
+        .as_ref()
+        .is_some_and(|frame| frame.body() == payload.as_slice())
+}
+
+fn video_flags(body: &[u8]) -> FrameFlags {
+    let is_sequence_header = flv::is_video_sequence_header(body);
+    FrameFlags {
+        is_keyframe: !is_sequence_header && flv::is_keyframe(body),
+        is_sequence_header,
+        is_detached: false,
+    }
+}

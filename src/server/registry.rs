@@ -1,0 +1,266 @@
+//! Which live streams exist, where each is published and which workers have subscribers for it.
+//!
+//! Control plane only: one lock, taken when somebody publishes, plays or leaves, never per frame.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::mail::{Epoch, StreamName, WorkerId};
+
+/// A publisher's signs of life, written by its worker and read when somebody else wants the name.
+/// Relaxed: a few milliseconds more or less do not matter.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    /// Milliseconds since the server started.
+    last_media_ms: AtomicU64,
+    /// Highest dts on the live stream's timeline.
+    last_dts: AtomicI64,
+}
+
+impl Pulse {
+    pub(super) fn beat(&self, uptime: Duration, dts: i64) {
+        self.last_media_ms
+            .store(whole_ms(uptime), Ordering::Relaxed);
+        self.last_dts.store(dts, Ordering::Relaxed);
+    }
+
+    fn silence(&self, uptime: Duration) -> Duration {
+        let silent = whole_ms(uptime).saturating_sub(self.last_media_ms.load(Ordering::Relaxed));
+        Duration::from_millis(silent)
+    }
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A publisher's right to a name.
+#[derive(Debug)]
+pub(super) struct Grant {
+    /// Newer than every earlier publisher's of this name.
+    pub(super) epoch: Epoch,
+    /// To be kept beating.
+    pub(super) pulse: Arc<Pulse>,
+    /// The timeline of the live stream goes on behind this dts.
+    pub(super) resume_after: Option<i64>,
+    /// Workers with subscribers.
+    pub(super) audience: Vec<WorkerId>,
+    /// The worker where the name was published before.
+    pub(super) previous_home: Option<WorkerId>,
+}
+
+/// The name is taken by a publisher that sent media this long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Busy {
+    pub(super) silence: Duration,
+}
+
+#[derive(Debug)]
+struct Registration {
+    epoch: Epoch,
+    home: Option<WorkerId>,
+    has_publisher: bool,
+    pulse: Arc<Pulse>,
+    audience: Vec<WorkerId>,
+}
+
+/// The table of live streams.
+#[derive(Debug)]
+pub(super) struct Registry {
+    registrations: Mutex<Table>,
+    takeover_silence: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    by_name: HashMap<StreamName, Registration>,
+    last_epoch: u64,
+}
+
+impl Registry {
+    /// `takeover_silence`: a publisher that was silent for this long loses its name to a new one.
+    pub(super) fn new(takeover_silence: Duration) -> Self {
+        Self {
+            registrations: Mutex::default(),
+            takeover_silence,
+        }
+    }
+
+    /// Gives the name to a publisher on `worker`, unless another one is active.
+    pub(super) fn publish(
+        &self,
+        name: &StreamName,
+        worker: WorkerId,
+        uptime: Duration,
+    ) -> Result<Grant, Busy> {
+        let mut table = self.lock();
+        let previous = table.by_name.get(name);
+        if let Some(previous) = previous.filter(|previous| previous.has_publisher) {
+            let silence = previous.pulse.silence(uptime);
+            if silence < self.takeover_silence {
+                return Err(Busy { silence });
+            }
+        }
+        table.last_epoch += 1;
+        let epoch = Epoch(table.last_epoch);
+        let registration = table.entry(name);
+        let previous_home = registration.home.replace(worker);
+        let resume_after =
+            previous_home.map(|_| registration.pulse.last_dts.load(Ordering::Relaxed));
+        registration.epoch = epoch;
+        registration.has_publisher = true;
+        registration.pulse = Arc::default();
+        registration.pulse.beat(uptime, resume_after.unwrap_or(0));
+        Ok(Grant {
+            epoch,
+            pulse: Arc::clone(&registration.pulse),
+            resume_after,
+            audience: registration.audience.clone(),
+            previous_home,
+        })
+    }
+
+    /// The publisher vanished; the name stays where it is until [`Self::end`].
+    pub(super) fn vacate(&self, name: &StreamName, epoch: Epoch) {
+        if let Some(registration) = self.lock().current(name, epoch) {
+            registration.has_publisher = false;
+        }
+    }
+
+    /// The live stream is over; the answer is the workers with subscribers, unless a newer
+    /// publisher has the name.
+    pub(super) fn end(&self, name: &StreamName, epoch: Epoch) -> Option<Vec<WorkerId>> {
+        let mut table = self.lock();
+        let registration = table.current(name, epoch)?;
+        registration.home = None;
+        registration.has_publisher = false;
+        let audience = registration.audience.clone();
+        table.forget_if_idle(name);
+        Some(audience)
+    }
+
+    /// `worker` has subscribers for the name; the answer is where it is published.
+    pub(super) fn attend(&self, name: &StreamName, worker: WorkerId) -> Option<WorkerId> {
+        let mut table = self.lock();
+        let registration = table.entry(name);
+        if !registration.audience.contains(&worker) {
+            registration.audience.push(worker);
+        }
+        registration.home
+    }
+
+    /// `worker` has no subscribers for the name any more; the answer is where it is published.
+    pub(super) fn leave(&self, name: &StreamName, worker: WorkerId) -> Option<WorkerId> {
+        let mut table = self.lock();
+        let registration = table.by_name.get_mut(name)?;
+        registration.audience.retain(|other| *other != worker);
+        let home = registration.home;
+        table.forget_if_idle(name);
+        home
+    }
+
+    /// A panic while the lock was held left the table as the last whole statement made it, which
+    /// each of the methods above can go on from.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.registrations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn entry(&mut self, name: &StreamName) -> &mut Registration {
+        self.by_name
+            .entry(Arc::clone(name))
+            .or_insert_with(|| Registration {
+                epoch: Epoch::default(),
+                home: None,
+                has_publisher: false,
+                pulse: Arc::default(),
+                audience: Vec::new(),
+            })
+    }
+
+    fn current(&mut self, name: &StreamName, epoch: Epoch) -> Option<&mut Registration> {
+        self.by_name
+            .get_mut(name)
+            .filter(|registration| registration.epoch == epoch)
+    }
+
+    fn forget_if_idle(&mut self, name: &StreamName) {
+        let is_idle = self.by_name.get(name).is_some_and(|registration| {
+            registration.home.is_none() && registration.audience.is_empty()
+        });
+        if is_idle {
+            self.by_name.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(3);
+    const HERE: WorkerId = WorkerId(0);
+    const THERE: WorkerId = WorkerId(1);
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn name() -> StreamName {
+        "live/cam".into()
+    }
+
+    #[test]
+    fn an_active_publisher_keeps_its_name_and_a_silent_one_loses_it() {
+        let registry = Registry::new(SILENCE);
+        let first = registry.publish(&name(), HERE, secs(10)).unwrap();
+        first.pulse.beat(secs(12), 2000);
+        let busy = registry.publish(&name(), THERE, secs(14)).unwrap_err();
+        assert_eq!(busy.silence, secs(2));
+        let second = registry.publish(&name(), THERE, secs(15)).unwrap();
+        assert_eq!(second.previous_home, Some(HERE));
+        assert_eq!(second.resume_after, Some(2000));
+        assert!(second.epoch > first.epoch);
+        assert_eq!(registry.end(&name(), first.epoch), None);
+    }
+
+    #[test]
+    fn a_name_whose_publisher_vanished_is_free_at_once_and_its_timeline_goes_on() {
+        let registry = Registry::new(SILENCE);
+        let first = registry.publish(&name(), HERE, secs(1)).unwrap();
+        first.pulse.beat(secs(1), 70);
+        registry.vacate(&name(), first.epoch);
+        let second = registry.publish(&name(), HERE, secs(1)).unwrap();
+        assert_eq!(second.resume_after, Some(70));
+    }
+
+    #[test]
+    fn an_ended_stream_starts_anew() {
+        let registry = Registry::new(SILENCE);
+        let first = registry.publish(&name(), HERE, secs(1)).unwrap();
+        assert_eq!(registry.attend(&name(), THERE), Some(HERE));
+        assert_eq!(registry.end(&name(), first.epoch), Some(vec![THERE]));
+        let second = registry.publish(&name(), HERE, secs(1)).unwrap();
+        assert_eq!(second.resume_after, None);
+        assert_eq!(second.audience, [THERE]);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_name_that_nobody_uses() {
+        let registry = Registry::new(SILENCE);
+        assert_eq!(registry.attend(&name(), HERE), None);
+        assert_eq!(registry.attend(&name(), HERE), None);
+        registry.leave(&name(), HERE);
+        let grant = registry.publish(&name(), HERE, secs(1)).unwrap();
+        assert!(grant.audience.is_empty());
+        registry.end(&name(), grant.epoch);
+        assert!(registry.lock().by_name.is_empty());
+    }
+}

@@ -1,0 +1,445 @@
+//! What sessions ask of the server: connect, publish, play and their ends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::connection::{Closing, Part, Waiting};
+use super::live_stream::Source;
+use super::mail::{Epoch, Post, StreamName};
+use super::publisher::Publisher;
+use super::subscriber::Subscriber;
+use super::worker::Worker;
+use crate::broadcast::{Frame, Headers, Track};
+use crate::rtmp::MediaKind;
+use crate::rtmp::chunk::MessageStreamId;
+use crate::rtmp::session::{ConnectRequest, Note, Refusal, ServerEvent};
+use crate::rtmp::url::stream_path;
+
+impl Worker {
+    /// Acts on one event of the session of connection `key`.
+    pub(super) fn handle_event(&mut self, key: usize, event: ServerEvent, now: Instant) {
+        match event {
+            ServerEvent::Handshaken(kind) => {
+                log::debug!("{}: handshake done ({kind:?})", self.connections[key].peer);
+            }
+            ServerEvent::Connect(request) => self.on_connect(key, request),
+            ServerEvent::Publish { msid, name } => self.on_publish(key, msid, &name, now),
+            ServerEvent::Play { msid, name } => self.on_play(key, msid, &name, now),
+            ServerEvent::Media {
+                kind,
+                timestamp,
+                payload,
+            } => {
+                let uptime = self.uptime(now);
+                self.publish(key, now, |publisher, headers| {
+                    publisher.media(kind, timestamp, payload, headers, uptime)
+                });
+            }
+            ServerEvent::Metadata(payload) => self.publish(key, now, |publisher, headers| {
+                publisher.metadata(payload, headers)
+            }),
+            ServerEvent::ClearMetadata => {
+                if let Some(part) = &self.connections[key].publisher {
+                    self.streams[part.stream].clear_metadata();
+                }
+            }
+            ServerEvent::Data { payload, .. } => {
+                self.publish(key, now, |publisher, _| Some(publisher.data(payload)));
+            }
+            ServerEvent::Unpublished(_) => self.on_unpublished(key),
+            ServerEvent::PlayStopped(_) => self.leave_stream(key, "stopped"),
+            ServerEvent::Paused(_, is_paused) => self.on_paused(key, is_paused),
+            ServerEvent::Receive(_, kind, is_wanted) => self.on_receive(key, kind, is_wanted),
+            ServerEvent::Note(note) => self.on_note(key, note),
+        }
+    }
+
+    fn on_connect(&mut self, key: usize, request: ConnectRequest) {
+        let connection = &mut self.connections[key];
+        log::debug!(
+            "{}: connect, app {:?}, {}",
+            connection.peer,
+            request.app,
+            request.flash_version
+        );
+        connection.app = request.app.into_boxed_str();
+        connection.tc_url = request.tc_url.into_boxed_str();
+        connection.session.accept_connect();
+    }
+
+    fn on_publish(&mut self, key: usize, msid: MessageStreamId, key_name: &str, now: Instant) {
+        let connection = &mut self.connections[key];
+        let peer = connection.peer;
+        let Some(name) = stream_name(&connection.app, key_name, &connection.tc_url) else {
+            log::warn!("{peer}: publish refused: no app and no stream key in its URL");
+            let refusal = Refusal {
+                code: "NetStream.Publish.BadName",
+                description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
+            };
+            connection.session.reject_publish(msid, &refusal);
+            return self.close_gently(key, now);
+        };
+        let grant = match self
+            .shared
+            .registry
+            .publish(&name, self.id, self.uptime(now))
+        {
+            Ok(grant) => grant,
+            Err(busy) => {
+                log::warn!(
+                    "{peer}: publish of {name} refused: it is being published (last media {} ms ago)",
+                    busy.silence.as_millis()
+                );
+                let refusal = Refusal {
+                    code: "NetStream.Publish.BadName",
+                    description: format!("{name} is already being published"),
+                };
+                self.connections[key].session.reject_publish(msid, &refusal);
+                return self.close_gently(key, now);
+            }
+        };
+        if let Some(previous_home) = grant.previous_home.filter(|home| *home != self.id) {
+            self.post(
+                previous_home,
+                Post::Replaced {
+                    name: Arc::clone(&name),
+                    epoch: grant.epoch,
+                },
+            );
+        }
+        let stream = self.stream_slot(&name);
+        self.evict_publisher(stream, grant.epoch, now);
+        let audience: Vec<_> = grant
+            .audience
+            .iter()
+            .copied()
+            .filter(|worker| *worker != self.id)
+            .collect();
+        let source = Source::Here {
+            epoch: grant.epoch,
+            publisher: Some(key),
+            grace_until: None,
+        };
+        self.streams[stream].start(source, &audience);
+        self.fed_streams.push(stream);
+        let publisher = Publisher::new(
+            msid,
+            Arc::clone(&name),
+            grant.epoch,
+            grant.pulse,
+            grant.resume_after,
+            self.chunk_size(),
+        );
+        let connection = &mut self.connections[key];
+        connection.session.accept_publish(now, msid);
+        connection.publisher = Some(Part {
+            stream,
+            role: Box::new(publisher),
+        });
+        self.shared.metrics.publishes.add(1);
+        let verb = if grant.resume_after.is_some() {
+            "goes on with"
+        } else {
+            "publishes"
+        };
+        log::info!("{peer}: {verb} {name}");
+        self.admit_waiting(stream, now);
+    }
+
+    fn on_play(&mut self, key: usize, msid: MessageStreamId, key_name: &str, now: Instant) {
+        // A second play on the same stream id replaces the first.
+        self.leave_stream(key, "replaced");
+        let connection = &mut self.connections[key];
+        let peer = connection.peer;
+        let Some(name) = stream_name(&connection.app, key_name, &connection.tc_url) else {
+            log::warn!("{peer}: play refused: no app and no stream key in its URL");
+            let refusal = Refusal {
+                code: "NetStream.Play.StreamNotFound",
+                description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
+            };
+            connection.session.reject_play(msid, &refusal);
+            return self.close_gently(key, now);
+        };
+        let stream = self.stream_slot(&name);
+        if !self.streams[stream].has_audience() {
+            let home = self.shared.registry.attend(&name, self.id);
+            if let Some(home) = home.filter(|home| *home != self.id) {
+                let worker = self.id;
+                self.post(
+                    home,
+                    Post::Attend {
+                        name: Arc::clone(&name),
+                        worker,
+                    },
+                );
+            }
+        }
+        if self.streams[stream].source == Source::Absent {
+            log::debug!("{peer}: waits for {name}");
+            let until = now + self.shared.config.timers.play_wait;
+            self.connections[key].waiting = Some(Part {
+                stream,
+                role: Waiting { msid, until },
+            });
+            self.streams[stream].waiting.push(key);
+        } else {
+            self.admit(key, msid, stream, now);
+        }
+    }
+
+    /// Lets everybody play who waited for the live stream in this slot.
+    pub(super) fn admit_waiting(&mut self, stream: usize, now: Instant) {
+        for key in std::mem::take(&mut self.streams[stream].waiting) {
+            if let Some(part) = self.connections[key].waiting.take() {
+                self.admit(key, part.role.msid, stream, now);
+                self.queue(key);
+            }
+        }
+    }
+
+    fn admit(&mut self, key: usize, msid: MessageStreamId, stream: usize, now: Instant) {
+        let connection = &mut self.connections[key];
+        connection.session.accept_play(now, msid);
+        connection.subscriber = Some(Part {
+            stream,
+            role: Subscriber::new(msid),
+        });
+        let live = &mut self.streams[stream];
+        live.subscribers.push(key);
+        self.shared.metrics.plays.add(1);
+        log::info!("{}: plays {}", connection.peer, live.name);
+    }
+
+    /// The wait for a live stream is over.
+    pub(super) fn refuse_waiting(&mut self, key: usize, now: Instant) {
+        let Some(part) = self.connections[key].waiting.take() else {
+            return;
+        };
+        let live = &mut self.streams[part.stream];
+        live.waiting.retain(|other| *other != key);
+        let name = Arc::clone(&live.name);
+        log::info!(
+            "{}: play of {name} refused: nobody publishes it",
+            self.connections[key].peer
+        );
+        let refusal = Refusal {
+            code: "NetStream.Play.StreamNotFound",
+            description: format!("nobody publishes {name}"),
+        };
+        self.connections[key]
+            .session
+            .reject_play(part.role.msid, &refusal);
+        self.close_gently(key, now);
+        self.after_audience_left(part.stream);
+    }
+
+    /// Makes a frame of what connection `key` sent, and publishes it; nothing for a connection
+    /// that does not publish.
+    fn publish(
+        &mut self,
+        key: usize,
+        now: Instant,
+        make: impl FnOnce(&mut Publisher, &Headers) -> Option<Frame>,
+    ) {
+        let Some(part) = &mut self.connections[key].publisher else {
+            return;
+        };
+        let slot = part.stream;
+        let live = &mut self.streams[slot];
+        if let Some(frame) = make(&mut part.role, live.log().headers()) {
+            live.publish(frame, self.shared.config.flush, now);
+            self.frames += 1;
+            self.note_stream(slot);
+        }
+    }
+
+    /// The publisher said goodbye: its live stream ends at once.
+    fn on_unpublished(&mut self, key: usize) {
+        if let Some(part) = self.connections[key].publisher.take() {
+            log::info!("{}: ended {}", self.connections[key].peer, part.role.name);
+            self.end_stream(part.stream, part.role.epoch);
+        }
+    }
+
+    /// The publisher is gone without a goodbye: its subscribers are kept for a while.
+    pub(super) fn on_publisher_vanished(&mut self, key: usize, now: Instant) {
+        let Some(part) = self.connections[key].publisher.take() else {
+            return;
+        };
+        let grace = self.shared.config.timers.publisher_grace;
+        let epoch = part.role.epoch;
+        let name = &part.role.name;
+        log::info!(
+            "{}: publisher of {name} vanished; its subscribers are kept for {} s",
+            self.connections[key].peer,
+            grace.as_secs()
+        );
+        self.shared.registry.vacate(name, epoch);
+        self.streams[part.stream].source = Source::Here {
+            epoch,
+            publisher: None,
+            grace_until: Some(now + grace),
+        };
+        self.graces.push((now + grace, part.stream, epoch));
+    }
+
+    /// A newer publisher has the name of the live stream in this slot: whoever published it here
+    /// is told and closed.
+    pub(super) fn evict_publisher(&mut self, stream: usize, newer: Epoch, now: Instant) {
+        let Source::Here {
+            epoch,
+            publisher: Some(key),
+            ..
+        } = self.streams[stream].source
+        else {
+            return;
+        };
+        if epoch >= newer {
+            return;
+        }
+        let Some(part) = self.connections[key].publisher.take() else {
+            return;
+        };
+        let connection = &mut self.connections[key];
+        log::info!(
+            "{}: lost {} to a newer publisher",
+            connection.peer,
+            part.role.name
+        );
+        let refusal = Refusal {
+            code: "NetStream.Publish.BadName",
+            description: format!("{} was taken over by a newer publisher", part.role.name),
+        };
+        connection.session.end_publish(part.role.msid, &refusal);
+        self.close_gently(key, now);
+    }
+
+    /// The live stream in this slot, published here, is over: everybody is told.
+    pub(super) fn end_stream(&mut self, stream: usize, epoch: Epoch) {
+        let name = Arc::clone(&self.streams[stream].name);
+        let Some(audience) = self.shared.registry.end(&name, epoch) else {
+            return;
+        };
+        // Frames of this turn go before the end.
+        self.feed(stream);
+        let here = self.id;
+        for worker in audience.into_iter().filter(|worker| *worker != here) {
+            self.post(
+                worker,
+                Post::Ended {
+                    name: Arc::clone(&name),
+                    epoch,
+                },
+            );
+        }
+        self.dismiss(stream);
+    }
+
+    /// Tells everybody who reads the live stream in this slot here that it is over.
+    pub(super) fn dismiss(&mut self, stream: usize) {
+        self.flush_stream(stream, Instant::now());
+        for key in std::mem::take(&mut self.streams[stream].subscribers) {
+            let connection = &mut self.connections[key];
+            if let Some(part) = connection.subscriber.take() {
+                connection.session.end_play(part.role.msid);
+                log::info!("{}: {} ended", connection.peer, self.streams[stream].name);
+                self.queue(key);
+            }
+        }
+        self.streams[stream].stop(self.shared.config.log);
+        self.after_audience_left(stream);
+    }
+
+    /// Takes connection `key` out of the live stream that it plays or waits for.
+    pub(super) fn leave_stream(&mut self, key: usize, why: &str) {
+        let connection = &mut self.connections[key];
+        let stream = match (connection.subscriber.take(), connection.waiting.take()) {
+            (Some(part), _) => part.stream,
+            (None, Some(part)) => part.stream,
+            (None, None) => return,
+        };
+        let live = &mut self.streams[stream];
+        live.subscribers.retain(|other| *other != key);
+        live.waiting.retain(|other| *other != key);
+        log::info!("{}: plays {} no more ({why})", connection.peer, live.name);
+        self.after_audience_left(stream);
+    }
+
+    /// Gives up what nobody here needs any more.
+    pub(super) fn after_audience_left(&mut self, stream: usize) {
+        let live = &self.streams[stream];
+        if live.has_audience() {
+            return;
+        }
+        let name: StreamName = Arc::clone(&live.name);
+        let home = self.shared.registry.leave(&name, self.id);
+        if let Some(home) = home.filter(|home| *home != self.id) {
+            let worker = self.id;
+            self.post(
+                home,
+                Post::Leave {
+                    name: Arc::clone(&name),
+                    worker,
+                },
+            );
+        }
+        if !matches!(self.streams[stream].source, Source::Here { .. }) {
+            self.forget_stream(stream);
+        }
+    }
+
+    fn on_paused(&mut self, key: usize, is_paused: bool) {
+        let chunk_size = self.shared.config.session.chunk_size;
+        let connection = &mut self.connections[key];
+        connection.collect_output();
+        if let Some(mut part) = connection.subscriber.take() {
+            let log = self.streams[part.stream].log();
+            part.role
+                .set_paused(is_paused, log, connection.output(), chunk_size);
+            connection.subscriber = Some(part);
+        }
+    }
+
+    fn on_receive(&mut self, key: usize, kind: MediaKind, is_wanted: bool) {
+        let chunk_size = self.shared.config.session.chunk_size;
+        let track = match kind {
+            MediaKind::Audio => Track::Audio,
+            MediaKind::Video => Track::Video,
+        };
+        let connection = &mut self.connections[key];
+        connection.collect_output();
+        if let Some(mut part) = connection.subscriber.take() {
+            let log = self.streams[part.stream].log();
+            part.role
+                .set_wanted(track, is_wanted, log, connection.output(), chunk_size);
+            connection.subscriber = Some(part);
+        }
+    }
+
+    /// A rule was broken without harm: said once per connection and rule, counted always.
+    fn on_note(&mut self, key: usize, note: Note) {
+        self.shared.metrics.notes.add(1);
+        let connection = &mut self.connections[key];
+        let bit = 1 << (note as u32);
+        if connection.noted & bit == 0 {
+            connection.noted |= bit;
+            log::info!("{}: {note}", connection.peer);
+        }
+    }
+
+    /// Lets the last replies go out, then closes.
+    pub(super) fn close_gently(&mut self, key: usize, now: Instant) {
+        let connection = &mut self.connections[key];
+        if connection.closing == Closing::No {
+            let deadline = now + self.shared.config.timers.close_timeout;
+            connection.closing = Closing::Flushing(deadline);
+        }
+        self.queue(key);
+    }
+}
+
+/// `None` when the URL named nothing at all.
+fn stream_name(app: &str, key: &str, tc_url: &str) -> Option<StreamName> {
+    let path = stream_path(app, key, Some(tc_url)).path;
+    (!path.is_empty()).then(|| path.into())
+}

@@ -1,0 +1,737 @@
+//! A worker: one thread that serves its connections, from their first byte to their last.
+//!
+//! Each turn: wait, read the clock once, read what is ready (bounded per connection), take the
+//! mail, run timers, flush, pass frames on to other workers. Readiness is edge-triggered; who has
+//! more to read or send than a turn allows goes back into the queue for the next one.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{io, mem};
+
+use crossbeam_channel::Receiver;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use super::admission::Admission;
+use super::config::Config;
+use super::connection::{Closing, Connection};
+use super::live_stream::{LiveStream, Source};
+use super::mail::{Address, Epoch, Feed, FeedContent, Post, StreamName, WorkerId};
+use super::metrics::Metrics;
+use super::registry::Registry;
+use crate::net::socket;
+use crate::net::timers::Timers;
+use crate::rtmp::session::{Refusal, ServerSession, SessionError};
+
+/// The token of the waker; connections have their slab keys.
+pub(super) const WAKER: Token = Token(usize::MAX);
+
+/// One read takes at most this much: large reads are cheap, and a session's reaction to one read
+/// stays bounded.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Reads of one connection in one turn: 256 KiB, so that a fast publisher starves nobody.
+const READS_MAX: usize = 4;
+
+/// Readiness events taken in one turn.
+const EVENTS_MAX: usize = 1024;
+
+/// Unsent bytes that a subscriber's socket may hold: what it lags beyond stays in the log, where
+/// it can be skipped. 128 KiB = 0.5 s at 2 Mbit/s.
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
+/// From the order to stop until the worker leaves whoever is still there.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(3);
+
+/// What all threads of a server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: Config,
+    pub(super) registry: Registry,
+    pub(super) metrics: Metrics,
+    pub(super) started: Instant,
+    pub(super) admission: Admission,
+}
+
+/// Who an alarm is for: a connection's slot and which user of that slot.
+type AlarmKey = (usize, u64);
+
+/// A worker. Its fields are touched by its own thread only.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) id: WorkerId,
+    pub(super) shared: Arc<Shared>,
+    pub(super) connections: Slab<Connection>,
+    pub(super) streams: Slab<LiveStream>,
+    /// Streams with frames for other workers in this turn; may name one twice.
+    pub(super) fed_streams: Vec<usize>,
+    /// Ends of grace, in no order: few at any time.
+    pub(super) graces: Vec<(Instant, usize, Epoch)>,
+    /// Frames taken since the metrics were last told.
+    pub(super) frames: u64,
+    stream_slots: HashMap<StreamName, usize>,
+    /// Streams with frames for their subscribers, at most once each (`is_listed`).
+    dirty_streams: Vec<usize>,
+    /// Connections with something to read or to send, at most once each (`is_queued`).
+    queue: Vec<usize>,
+    timers: Timers<AlarmKey>,
+    generations: u64,
+    poll: Poll,
+    posts: Receiver<Post>,
+    feeds: Receiver<Feed>,
+    addresses: Vec<Address>,
+    /// Workers with mail of ours that they were not woken for yet.
+    to_wake: Vec<WorkerId>,
+    read_buffer: Vec<u8>,
+    /// Set by the order to stop.
+    leave_at: Option<Instant>,
+}
+
+/// Why a connection is closed.
+#[derive(Debug)]
+enum CloseReason {
+    /// The peer closed its side, or our goodbye was read.
+    Finished,
+    /// The peer broke the protocol or was too slow.
+    Session(SessionError),
+    /// It took none of our bytes for too long.
+    Stuck,
+    /// The socket failed.
+    Socket(io::Error),
+    /// We panicked while serving it; the cause.
+    Panic(String),
+}
+
+impl Worker {
+    pub(super) fn new(
+        id: WorkerId,
+        shared: Arc<Shared>,
+        poll: Poll,
+        posts: Receiver<Post>,
+        feeds: Receiver<Feed>,
+        addresses: Vec<Address>,
+    ) -> Self {
+        Self {
+            id,
+            shared,
+            connections: Slab::new(),
+            streams: Slab::new(),
+            fed_streams: Vec::new(),
+            graces: Vec::new(),
+            frames: 0,
+            stream_slots: HashMap::new(),
+            dirty_streams: Vec::new(),
+            queue: Vec::new(),
+            timers: Timers::new(),
+            generations: 0,
+            poll,
+            posts,
+            feeds,
+            addresses,
+            to_wake: Vec::new(),
+            read_buffer: vec![0; READ_BUFFER_BYTES],
+            leave_at: None,
+        }
+    }
+
+    /// Serves until it is told to stop and everybody is gone.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, self.patience())
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("worker {}: poll failed: {error}", self.id.0);
+                return;
+            }
+            let now = Instant::now();
+            for event in &events {
+                let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                self.on_readiness(event.token(), is_readable, event.is_writable());
+            }
+            self.serve_queue(now);
+            self.take_mail(now);
+            self.run_timers(now);
+            self.flush_due(now);
+            self.serve_queue(now);
+            self.feed_others();
+            if self.has_left(now) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn uptime(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.shared.started)
+    }
+
+    pub(super) fn chunk_size(&self) -> usize {
+        usize::try_from(self.shared.config.session.chunk_size).unwrap_or(usize::MAX)
+    }
+
+    /// Puts a connection into the queue of those that are served in this turn.
+    pub(super) fn queue(&mut self, key: usize) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && !mem::replace(&mut connection.is_queued, true)
+        {
+            self.queue.push(key);
+        }
+    }
+
+    /// The slot of a live stream, made if need be.
+    pub(super) fn stream_slot(&mut self, name: &StreamName) -> usize {
+        if let Some(slot) = self.stream_slots.get(name) {
+            return *slot;
+        }
+        let live = LiveStream::new(Arc::clone(name), self.shared.config.log);
+        let slot = self.streams.insert(live);
+        self.stream_slots.insert(Arc::clone(name), slot);
+        slot
+    }
+
+    pub(super) fn forget_stream(&mut self, slot: usize) {
+        if let Some(live) = self.streams.try_remove(slot) {
+            self.stream_slots.remove(&live.name);
+        }
+    }
+
+    /// Notes that a live stream has new frames.
+    pub(super) fn note_stream(&mut self, slot: usize) {
+        let live = &mut self.streams[slot];
+        if live.flush_at.is_some() && !mem::replace(&mut live.is_listed, true) {
+            self.dirty_streams.push(slot);
+        }
+        if live.has_feed_to_send() && self.fed_streams.last() != Some(&slot) {
+            self.fed_streams.push(slot);
+        }
+    }
+
+    /// Sends a control message to another worker.
+    pub(super) fn post(&mut self, worker: WorkerId, post: Post) {
+        let Some(address) = self.addresses.get(worker.0) else {
+            return;
+        };
+        // It fails only for a worker that has stopped: then everything stops.
+        if address.post.post(post).is_ok() && !self.to_wake.contains(&worker) {
+            self.to_wake.push(worker);
+        }
+    }
+
+    /// Posts a live stream's new frames to the workers that are to be fed.
+    pub(super) fn feed(&mut self, stream: usize) {
+        let Some(live) = self.streams.get_mut(stream) else {
+            return;
+        };
+        let Some(epoch) = live.epoch() else {
+            return;
+        };
+        let overflows = live.feed_listeners(epoch, &self.addresses, &mut self.to_wake);
+        if overflows > 0 {
+            self.shared.metrics.feed_overflows.add(overflows);
+        }
+    }
+
+    /// Sends a live stream's new frames to the subscribers on this worker.
+    pub(super) fn flush_stream(&mut self, stream: usize, now: Instant) {
+        let Some(live) = self.streams.get_mut(stream) else {
+            return;
+        };
+        live.flush_at = None;
+        let chunk_size = self.shared.config.session.chunk_size;
+        let mut run = None;
+        let mut bytes = 0;
+        let mut laps = 0;
+        let mut failed = Vec::new();
+        for &key in &live.subscribers {
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
+            if !connection.can_write || connection.closing != Closing::No {
+                continue;
+            }
+            match connection.send(Some(live.log()), &mut run, chunk_size, now) {
+                Ok(sent) => {
+                    bytes += sent.bytes as u64;
+                    laps += sent.laps;
+                    if sent.has_more && !mem::replace(&mut connection.is_queued, true) {
+                        self.queue.push(key);
+                    }
+                    if !connection.can_write {
+                        Self::arm(connection, &mut self.timers, &self.shared, key);
+                    }
+                }
+                Err(error) => failed.push((key, error)),
+            }
+        }
+        self.shared.metrics.bytes_sent.add(bytes);
+        if laps > 0 {
+            self.shared.metrics.laps.add(laps);
+        }
+        for (key, error) in failed {
+            self.close(key, &CloseReason::Socket(error), now);
+        }
+    }
+
+    /// How long the poll may sleep.
+    fn patience(&self) -> Option<Duration> {
+        if !self.queue.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let flush = self
+            .dirty_streams
+            .iter()
+            .filter_map(|slot| self.streams.get(*slot)?.flush_at);
+        let next = self
+            .timers
+            .next()
+            .into_iter()
+            .chain(flush)
+            .chain(self.graces.iter().map(|(at, ..)| *at))
+            .chain(self.leave_at)
+            .min()?;
+        let left = next.saturating_duration_since(Instant::now());
+        // The poll's clock ticks in milliseconds: rounding up keeps it from spinning just before.
+        Some(left.max(Duration::from_millis(1)))
+    }
+
+    fn on_readiness(&mut self, token: Token, is_readable: bool, is_writable: bool) {
+        if token == WAKER {
+            return;
+        }
+        if let Some(connection) = self.connections.get_mut(token.0) {
+            connection.can_read |= is_readable;
+            if is_writable {
+                connection.on_writable();
+            }
+            self.queue(token.0);
+        }
+    }
+
+    fn serve_queue(&mut self, now: Instant) {
+        for key in mem::take(&mut self.queue) {
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
+            connection.is_queued = false;
+            let served = self.guarded(|worker| worker.serve(key, now));
+            if let Err(reason) = served {
+                self.close(key, &reason, now);
+            }
+        }
+    }
+
+    /// Runs `job` for one connection; a panic in it becomes a reason to close that connection.
+    ///
+    /// What a panic can leave half done is that connection, which is closed, and the log or the
+    /// lists of one live stream, whose methods each go on from any state.
+    fn guarded(
+        &mut self,
+        job: impl FnOnce(&mut Self) -> Result<(), CloseReason>,
+    ) -> Result<(), CloseReason> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(self)));
+        outcome.unwrap_or_else(|panic| {
+            self.shared.metrics.panics.add(1);
+            self.read_buffer.resize(READ_BUFFER_BYTES, 0);
+            Err(CloseReason::Panic(panic_cause(panic.as_ref())))
+        })
+    }
+
+    /// Reads, acts and sends for one connection.
+    fn serve(&mut self, key: usize, now: Instant) -> Result<(), CloseReason> {
+        for _ in 0..READS_MAX {
+            let connection = &mut self.connections[key];
+            let limit = self.shared.config.limits.reply_bytes_max;
+            if !connection.can_read || connection.unsent_replies() > limit {
+                break;
+            }
+            let mut buffer = mem::take(&mut self.read_buffer);
+            let outcome = self.read_once(key, &mut buffer, now);
+            self.read_buffer = buffer;
+            outcome?;
+        }
+        self.send(key, now)?;
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(());
+        };
+        Self::arm(connection, &mut self.timers, &self.shared, key);
+        let limit = self.shared.config.limits.reply_bytes_max;
+        if connection.can_read && connection.unsent_replies() <= limit {
+            self.queue(key);
+        }
+        Ok(())
+    }
+
+    fn read_once(
+        &mut self,
+        key: usize,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Result<(), CloseReason> {
+        let connection = &mut self.connections[key];
+        let count = match connection.read(buffer) {
+            Ok(None) => return Ok(()),
+            Ok(Some(0)) => return Err(CloseReason::Finished),
+            Ok(Some(count)) => count,
+            Err(error) => return Err(CloseReason::Socket(error)),
+        };
+        self.shared.metrics.bytes_received.add(count as u64);
+        if connection.closing != Closing::No {
+            return Ok(());
+        }
+        let input = buffer.get(..count).unwrap_or_default();
+        let outcome = connection.session.handle_input(now, input);
+        while let Some(event) = self.connections[key].session.poll_event() {
+            self.handle_event(key, event, now);
+        }
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => self.on_session_error(key, error, now),
+        }
+    }
+
+    /// What the session had to say before it gave up is still sent.
+    fn on_session_error(
+        &mut self,
+        key: usize,
+        error: SessionError,
+        now: Instant,
+    ) -> Result<(), CloseReason> {
+        let connection = &mut self.connections[key];
+        connection.collect_output();
+        if connection.unsent_replies() == 0 {
+            return Err(CloseReason::Session(error));
+        }
+        self.shared.metrics.peer_errors.add(1);
+        log::info!("{}: closed: {error}", connection.peer);
+        self.on_publisher_vanished(key, now);
+        self.leave_stream(key, "error");
+        self.close_gently(key, now);
+        Ok(())
+    }
+
+    /// Sends what waits for one connection.
+    fn send(&mut self, key: usize, now: Instant) -> Result<(), CloseReason> {
+        let connection = &mut self.connections[key];
+        let log = connection
+            .subscriber
+            .as_ref()
+            .map(|part| self.streams[part.stream].log());
+        let chunk_size = self.shared.config.session.chunk_size;
+        let sent = connection
+            .send(log, &mut None, chunk_size, now)
+            .map_err(CloseReason::Socket)?;
+        self.shared.metrics.bytes_sent.add(sent.bytes as u64);
+        self.shared.metrics.laps.add(sent.laps);
+        if sent.has_more {
+            self.queue(key);
+        }
+        let connection = &mut self.connections[key];
+        if let (Closing::Flushing(_), 0) = (connection.closing, connection.unsent_replies()) {
+            let timeout = self.shared.config.timers.close_timeout;
+            connection.closing = Closing::Lingering(now + timeout);
+            connection
+                .socket
+                .shutdown(std::net::Shutdown::Write)
+                .map_err(CloseReason::Socket)?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that an alarm goes off at the connection's deadline, or before.
+    fn arm(
+        connection: &mut Connection,
+        timers: &mut Timers<AlarmKey>,
+        shared: &Shared,
+        key: usize,
+    ) {
+        let Some(deadline) = connection.deadline(shared.config.timers.write_timeout) else {
+            return;
+        };
+        if connection.alarm.is_none_or(|alarm| deadline < alarm) {
+            connection.alarm = Some(deadline);
+            timers.set(deadline, (key, connection.generation));
+        }
+    }
+
+    fn run_timers(&mut self, now: Instant) {
+        while let Some((key, generation)) = self.timers.pop_due(now) {
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
+            // An alarm of an earlier user of the slot, or one that a nearer alarm replaced.
+            if connection.generation != generation || connection.alarm.is_none_or(|at| at > now) {
+                continue;
+            }
+            connection.alarm = None;
+            match self.guarded(|worker| worker.on_alarm(key, now)) {
+                Ok(()) => {
+                    if let Some(connection) = self.connections.get_mut(key) {
+                        Self::arm(connection, &mut self.timers, &self.shared, key);
+                    }
+                }
+                Err(reason) => self.close(key, &reason, now),
+            }
+        }
+        self.end_graces(now);
+    }
+
+    fn on_alarm(&mut self, key: usize, now: Instant) -> Result<(), CloseReason> {
+        let connection = &mut self.connections[key];
+        match connection.closing {
+            Closing::Flushing(at) | Closing::Lingering(at) => {
+                return if now >= at {
+                    Err(CloseReason::Finished)
+                } else {
+                    Ok(())
+                };
+            }
+            Closing::No => {}
+        }
+        if connection.is_stuck(self.shared.config.timers.write_timeout, now) {
+            return Err(CloseReason::Stuck);
+        }
+        if connection
+            .waiting
+            .as_ref()
+            .is_some_and(|part| now >= part.role.until)
+        {
+            self.refuse_waiting(key, now);
+            return Ok(());
+        }
+        let outcome = connection.session.handle_timeout(now);
+        self.queue(key);
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => self.on_session_error(key, error, now),
+        }
+    }
+
+    fn end_graces(&mut self, now: Instant) {
+        let (due, later) = mem::take(&mut self.graces)
+            .into_iter()
+            .partition(|(at, ..)| *at <= now);
+        self.graces = later;
+        let due: Vec<_> = due;
+        for (_, stream, grace_epoch) in due {
+            let Some(live) = self.streams.get(stream) else {
+                continue;
+            };
+            let is_vacant = matches!(
+                live.source,
+                Source::Here { epoch, publisher: None, .. } if epoch == grace_epoch
+            );
+            if is_vacant {
+                log::info!("{}: its publisher did not come back", live.name);
+                self.end_stream(stream, grace_epoch);
+            }
+        }
+    }
+
+    fn take_mail(&mut self, now: Instant) {
+        let posts: Vec<Post> = self.posts.try_iter().collect();
+        let feeds: Vec<Feed> = self.feeds.try_iter().collect();
+        for feed in feeds {
+            self.on_feed(feed, now);
+        }
+        for post in posts {
+            self.on_post(post, now);
+        }
+    }
+
+    fn on_feed(&mut self, feed: Feed, now: Instant) {
+        let Some(&slot) = self.stream_slots.get(&feed.name) else {
+            return;
+        };
+        let ours = self.streams[slot].epoch();
+        let is_start = matches!(feed.content, FeedContent::Start { .. });
+        // Late frames of an earlier publisher, or of a time when nobody here was listening.
+        if ours > Some(feed.epoch) || (ours != Some(feed.epoch) && !is_start) {
+            return;
+        }
+        if ours < Some(feed.epoch) {
+            self.evict_publisher(slot, feed.epoch, now);
+            let source = Source::Elsewhere { epoch: feed.epoch };
+            self.streams[slot].start(source, &[]);
+            self.admit_waiting(slot, now);
+        }
+        self.streams[slot].take_feed(feed.content, self.shared.config.flush, now);
+        self.note_stream(slot);
+    }
+
+    fn on_post(&mut self, post: Post, now: Instant) {
+        match post {
+            Post::Accepted(socket, peer) => self.on_accepted(socket, peer, now),
+            Post::Attend { name, worker } => {
+                if let Some(&slot) = self.stream_slots.get(&name)
+                    && matches!(self.streams[slot].source, Source::Here { .. })
+                {
+                    self.streams[slot].add_listener(worker);
+                    self.fed_streams.push(slot);
+                }
+            }
+            Post::Leave { name, worker } => {
+                if let Some(&slot) = self.stream_slots.get(&name) {
+                    self.streams[slot].remove_listener(worker);
+                }
+            }
+            Post::Replaced { name, epoch } => self.on_replaced(&name, epoch, now),
+            Post::Ended { name, epoch } => {
+                if let Some(&slot) = self.stream_slots.get(&name)
+                    && self.streams[slot].source == (Source::Elsewhere { epoch })
+                {
+                    self.dismiss(slot);
+                }
+            }
+            Post::Shutdown => self.on_shutdown(now),
+        }
+    }
+
+    /// A name published here went to a publisher on another worker.
+    fn on_replaced(&mut self, name: &StreamName, newer: Epoch, now: Instant) {
+        let Some(&slot) = self.stream_slots.get(name) else {
+            return;
+        };
+        if self.streams[slot].epoch() >= Some(newer) {
+            return;
+        }
+        self.evict_publisher(slot, newer, now);
+        self.streams[slot].start(Source::Elsewhere { epoch: newer }, &[]);
+        if !self.streams[slot].has_audience() {
+            self.forget_stream(slot);
+        }
+    }
+
+    fn on_accepted(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
+        let prepared =
+            socket::prepare(&stream).and_then(|()| socket::limit_unsent(&stream, UNSENT_BYTES_MAX));
+        if let Err(error) = prepared {
+            log::debug!("{peer}: gone before it was served: {error}");
+            return self.shared.admission.release(peer.ip(), self.id);
+        }
+        self.generations += 1;
+        let slot = self.connections.vacant_entry();
+        let key = slot.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self
+            .poll
+            .registry()
+            .register(&mut stream, Token(key), interest)
+        {
+            log::error!("{peer}: cannot be watched: {error}");
+            return self.shared.admission.release(peer.ip(), self.id);
+        }
+        let session = ServerSession::new(self.shared.config.session, fastrand::u64(..), now);
+        slot.insert(Connection::new(stream, peer, session, self.generations));
+        log::debug!("{peer}: connected");
+        self.queue(key);
+    }
+
+    /// Closes a connection at once. Whoever it published for is kept for a while.
+    fn close(&mut self, key: usize, reason: &CloseReason, now: Instant) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        let peer = connection.peer;
+        let is_closing = connection.closing != Closing::No;
+        match reason {
+            CloseReason::Session(error) => {
+                self.shared.metrics.peer_errors.add(1);
+                log::info!("{peer}: closed: {error}");
+            }
+            CloseReason::Stuck => {
+                self.shared.metrics.peer_errors.add(1);
+                log::info!(
+                    "{peer}: closed: took nothing for {} s",
+                    self.shared.config.timers.write_timeout.as_secs()
+                );
+            }
+            CloseReason::Socket(error) if !is_closing => {
+                log::info!("{peer}: connection lost: {error}");
+            }
+            CloseReason::Finished | CloseReason::Socket(_) => log::debug!("{peer}: closed"),
+            CloseReason::Panic(cause) => {
+                log::error!("{peer}: closed after a fault of ours: {cause}");
+            }
+        }
+        self.on_publisher_vanished(key, now);
+        self.leave_stream(key, "left");
+        if let Some(mut connection) = self.connections.try_remove(key) {
+            if let Err(error) = self.poll.registry().deregister(&mut connection.socket) {
+                log::debug!("{peer}: cannot be unwatched: {error}");
+            }
+            self.shared.admission.release(peer.ip(), self.id);
+        }
+    }
+
+    fn flush_due(&mut self, now: Instant) {
+        for slot in mem::take(&mut self.dirty_streams) {
+            let Some(live) = self.streams.get_mut(slot) else {
+                continue;
+            };
+            live.is_listed = live.flush_at.is_some_and(|at| at > now);
+            if live.is_listed {
+                self.dirty_streams.push(slot);
+            } else if live.flush_at.is_some() {
+                self.flush_stream(slot, now);
+            }
+        }
+        if self.frames > 0 {
+            self.shared.metrics.frames.add(mem::take(&mut self.frames));
+        }
+    }
+
+    fn feed_others(&mut self) {
+        for slot in mem::take(&mut self.fed_streams) {
+            self.feed(slot);
+            // What did not fit is tried again with the next frame.
+        }
+        for worker in mem::take(&mut self.to_wake) {
+            if let Some(address) = self.addresses.get(worker.0) {
+                address.post.wake();
+            }
+        }
+    }
+
+    /// Tells everybody that the server stops.
+    fn on_shutdown(&mut self, now: Instant) {
+        self.leave_at = Some(now + SHUTDOWN_DEADLINE);
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for &key in &keys {
+            if let Some(part) = self.connections[key].publisher.take() {
+                let refusal = Refusal {
+                    code: "NetConnection.Connect.AppShutdown",
+                    description: "the server is shutting down".to_owned(),
+                };
+                let connection = &mut self.connections[key];
+                connection.session.end_publish(part.role.msid, &refusal);
+                self.end_stream(part.stream, part.role.epoch);
+            }
+        }
+        for key in keys {
+            let connection = &mut self.connections[key];
+            if let Some(part) = &connection.subscriber {
+                connection.session.end_play(part.role.msid);
+            }
+            self.leave_stream(key, "shutdown");
+            self.close_gently(key, now);
+        }
+    }
+
+    fn has_left(&self, now: Instant) -> bool {
+        self.leave_at
+            .is_some_and(|at| self.connections.is_empty() || now >= at)
+    }
+}
+
+/// What a panic said.
+fn panic_cause(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("panic without a message")
+        .to_owned()
+}
