@@ -12,3 +12,6 @@ pub mod codec;
 pub mod flv;
 pub mod fmp4;
 pub mod mp4;
+mod sniff;
+
+pub use sniff::{InputFormat, SNIFF_SIZE, sniff};

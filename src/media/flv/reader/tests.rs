@@ -181,3 +181,29 @@ proptest! {
         prop_assert_eq!(read(&[&file(&tags)]), (tags, Ok(())));
     }
 }
+
+#[test]
+fn a_file_of_ffmpeg() {
+    const FILE: &[u8] = include_bytes!("../../../../tests/data/media/avc_aac.flv");
+    let (tags, result) = read(&[FILE]);
+    assert_eq!(result, Ok(()));
+    let kinds: String = tags
+        .iter()
+        .map(
+            |tag| match (tag.kind, tag.is_sequence_header(), tag.is_keyframe()) {
+                (TagKind::Script, ..) => 'M',
+                (_, true, _) => 'H',
+                (TagKind::Video, _, true) => 'K',
+                (TagKind::Video, ..) => 'v',
+                (TagKind::Audio, ..) => 'a',
+            },
+        )
+        .collect();
+    assert_eq!(kinds, "MHHKvavaavaavaaaaav");
+    assert_eq!(tags[3].body[..5], [0x17, 1, 0, 0, 80]);
+    // FFmpeg's end of sequence has the time of the last video frame, behind later audio.
+    assert_eq!(tags[18].body, [0x17, 2, 0, 0, 0]);
+
+    let single: Vec<&[u8]> = FILE.chunks(1).collect();
+    assert_eq!(read(&single), (tags, Ok(())));
+}
