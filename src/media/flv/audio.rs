@@ -65,7 +65,8 @@ pub enum AudioCodec {
 }
 
 impl AudioCodec {
-    fn from_format(format: u8) -> Self {
+    /// The codec that a legacy sound format names.
+    pub fn from_legacy_format(format: u8) -> Self {
         match format {
             0 => Self::PcmNative,
             1 => Self::Adpcm,
@@ -208,7 +209,7 @@ impl AudioHeader {
             let preamble = enhanced::read_preamble(&mut reader, packet_type, PACKET_MULTITRACK)?;
             return Self::from_preamble(body, reader, nanoseconds, preamble);
         }
-        let codec = AudioCodec::from_format(first >> 4);
+        let codec = AudioCodec::from_legacy_format(first >> 4);
         let packet = match codec {
             AudioCodec::Aac => match reader.u8()? {
                 0 => AudioPacket::SequenceHeader,

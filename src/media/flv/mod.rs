@@ -3,6 +3,7 @@
 mod audio;
 mod enhanced;
 mod error;
+mod metadata;
 mod reader;
 mod tag;
 mod video;
@@ -14,6 +15,7 @@ pub use audio::{
 };
 pub use enhanced::{FourCc, Multitrack};
 pub use error::{FirstBytes, FlvError};
+pub use metadata::{ENCODER, Metadata};
 pub use reader::{Reader, TAG_SIZE_MAX};
 pub use tag::{
     TAG_HEADER_SIZE, Tag, TagError, TagHeader, TagKind, is_audio_sequence_header, is_keyframe,

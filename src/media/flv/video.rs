@@ -97,7 +97,8 @@ pub enum VideoCodec {
 }
 
 impl VideoCodec {
-    fn from_legacy_id(id: u8) -> Self {
+    /// The codec that a legacy codec id names.
+    pub fn from_legacy_id(id: u8) -> Self {
         match id {
             2 => Self::SorensonH263,
             3 => Self::ScreenVideo,
