@@ -438,8 +438,8 @@ impl Worker {
     }
 }
 
-/// `None` when the URL named nothing at all.
+/// `None` when the URL named nothing at all, or more than a name may hold.
 fn stream_name(app: &str, key: &str, tc_url: &str) -> Option<StreamName> {
-    let path = stream_path(app, key, Some(tc_url)).path;
+    let path = stream_path(app, key, Some(tc_url)).ok()?.path;
     (!path.is_empty()).then(|| path.into())
 }
