@@ -13,6 +13,8 @@
 
 mod replies;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -113,7 +115,7 @@ impl ClientSession {
                 self.request_connect();
             }
         }
-        while !rest.is_empty() && self.state != ClientState::Closed {
+        while self.state != ClientState::Closed {
             let (consumed, message) = self.link.decode(rest)?;
             rest = rest.get(consumed..).unwrap_or_default();
             let Some(message) = message else { break };

@@ -59,6 +59,11 @@ impl Link {
         Ok((consumed, message))
     }
 
+    /// Whether the peer ever began a message inside an unfinished one.
+    pub(super) fn has_restarted_messages(&self) -> bool {
+        self.decoder.restarted_messages() > 0
+    }
+
     /// The bytes that wait to be sent; handshakes append theirs.
     pub(super) fn output_mut(&mut self) -> &mut Vec<u8> {
         &mut self.output
@@ -198,5 +203,58 @@ impl Link {
             let overdue = std::mem::take(&mut self.unacknowledged);
             self.acknowledge(overdue.min(ACK_COUNT_MAX));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use super::*;
+    use crate::rtmp::session::testing::Wire;
+
+    /// The counts that were acknowledged.
+    fn acknowledged(link: &mut Link, wire: &mut Wire) -> Vec<u32> {
+        let output = link.take_output().unwrap_or_default();
+        let messages = wire.read(&output).into_iter();
+        let count = |message: Message| {
+            assert_eq!(message.message_type, MessageType::ACKNOWLEDGEMENT);
+            u32::from_be_bytes(message.payload.as_slice().try_into().unwrap())
+        };
+        messages.map(count).collect()
+    }
+
+    #[test]
+    fn the_count_starts_again_before_32_bits_end() {
+        let (mut link, mut wire) = (Link::new(ChunkLimits::default()), Wire::new());
+        let window: u32 = 10 << 20;
+        link.set_ack_window(u32::MAX);
+        // 8 GiB, in reads of 64 KiB.
+        for _ in 0..131_072 {
+            link.count_received(64 << 10);
+        }
+        let counts = acknowledged(&mut link, &mut wire);
+        assert_eq!(counts.len(), 8192 / 10);
+        assert!(counts.iter().all(|count| *count <= ACK_COUNT_MAX));
+        let restarts = counts.windows(2).filter(|pair| pair[1] < pair[0]);
+        assert_eq!(restarts.count(), 2);
+        let steady = |pair: &[u32]| pair[1] == pair[0] + window || pair[1] == window;
+        assert!(counts.windows(2).all(steady));
+    }
+
+    #[test]
+    fn counts_do_not_depend_on_how_the_input_was_cut() {
+        let cut = |sizes: &[usize]| {
+            let (mut link, mut wire) = (Link::new(ChunkLimits::default()), Wire::new());
+            link.set_ack_window(50_000);
+            for size in sizes {
+                link.count_received(*size);
+            }
+            acknowledged(&mut link, &mut wire)
+        };
+        let whole = cut(&[170_000]);
+        assert_eq!(whole, [50_000, 100_000, 150_000]);
+        assert_eq!(cut(&[1; 170_000]), whole);
+        assert_eq!(cut(&[49_999, 2, 99_999, 20_000]), whole);
     }
 }

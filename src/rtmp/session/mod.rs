@@ -7,6 +7,8 @@
 
 mod aggregate;
 mod arguments;
+#[cfg(test)]
+mod back_to_back;
 mod client;
 mod config;
 mod connect;
@@ -14,6 +16,8 @@ mod error;
 mod event;
 mod link;
 mod server;
+#[cfg(test)]
+mod testing;
 mod timers;
 
 pub use client::{ClientSession, ClientState};

@@ -15,6 +15,8 @@
 mod commands;
 mod held;
 mod stream_ids;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -144,8 +146,10 @@ impl ServerSession {
         self.pinged = false;
         let ping_after = self.config.limits.ping_after;
         self.timers.start(TimerKind::Ping, now, ping_after);
-        while !rest.is_empty() && !matches!(self.state, State::Refused) {
+        while !matches!(self.state, State::Refused) {
             let (consumed, message) = self.link.decode(rest)?;
+            let restarted = self.link.has_restarted_messages();
+            self.note(restarted.then_some(Note::MessageRestarted));
             rest = rest.get(consumed..).unwrap_or_default();
             let Some(message) = message else { break };
             self.on_message(message)?;
@@ -191,6 +195,11 @@ impl ServerSession {
         self.timers.next()
     }
 
+    /// The settings that it was made with.
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
     /// Answers `connect`: window, bandwidth and chunk size, then the result.
     pub fn accept_connect(&mut self) {
         let State::Connecting { transaction_id } = self.state else {
@@ -226,7 +235,11 @@ impl ServerSession {
 
     /// Answers `publish` with an error status; the caller sends the output and closes.
     pub fn reject_publish(&mut self, msid: MessageStreamId, refusal: &Refusal) {
-        if self.is_publishing(msid, false) {
+        let accepted = self
+            .publish
+            .as_ref()
+            .is_some_and(|publish| publish.accepted);
+        if self.is_publishing(msid) && !accepted {
             self.forget_publish();
             self.send_refusal(msid, refusal);
         }
@@ -253,37 +266,40 @@ impl ServerSession {
 
     /// Answers `play` with an error status; the caller sends the output and closes.
     pub fn reject_play(&mut self, msid: MessageStreamId, refusal: &Refusal) {
-        if self.is_playing(msid, false) {
+        let accepted = self.play.as_ref().is_some_and(|play| play.accepted);
+        if self.is_playing(msid) && !accepted {
             self.forget_play();
             self.send_refusal(msid, refusal);
         }
     }
 
-    /// Tells a subscriber that its live stream ended: StreamEOF, UnpublishNotify, Play.Stop.
+    /// Tells a subscriber, accepted or still waiting, that its live stream ended: StreamEOF,
+    /// UnpublishNotify, Play.Stop.
     pub fn end_play(&mut self, msid: MessageStreamId) {
-        if self.is_playing(msid, true) {
+        if self.is_playing(msid) {
             self.forget_play();
             self.send_play_end(msid);
         }
     }
 
-    /// Ends a publisher from our side (takeover, shutdown) with an error or status code; codes
-    /// that end in `Success` or `Notify` have the level `status`, all others are errors.
+    /// Ends a publisher, accepted or still waiting, from our side (takeover, shutdown) with an
+    /// error or status code; codes that end in `Success` or `Notify` have the level `status`, all others are errors.
     pub fn end_publish(&mut self, msid: MessageStreamId, refusal: &Refusal) {
-        if self.is_publishing(msid, true) {
+        if self.is_publishing(msid) {
             self.forget_publish();
             self.send_refusal(msid, refusal);
         }
     }
 
-    fn is_publishing(&self, msid: MessageStreamId, accepted: bool) -> bool {
+    /// Whether `msid` publishes or asked to.
+    fn is_publishing(&self, msid: MessageStreamId) -> bool {
         let publish = self.publish.as_ref();
-        publish.is_some_and(|publish| publish.msid == msid && publish.accepted == accepted)
+        publish.is_some_and(|publish| publish.msid == msid)
     }
 
-    fn is_playing(&self, msid: MessageStreamId, accepted: bool) -> bool {
-        let play = self.play.as_ref();
-        play.is_some_and(|play| play.msid == msid && play.accepted == accepted)
+    /// Whether `msid` plays or asked to.
+    fn is_playing(&self, msid: MessageStreamId) -> bool {
+        self.play.as_ref().is_some_and(|play| play.msid == msid)
     }
 
     fn forget_publish(&mut self) {

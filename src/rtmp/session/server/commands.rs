@@ -1,7 +1,8 @@
 //! The client's commands and what the server says.
 //!
 //! Commands come in any order (`FCPublish` before, after or without `createStream`), and any of
-//! them may be missing. Whatever has a transaction id above 0 gets a reply.
+//! them may be missing. A call with a transaction id above 0 is answered with a result or an
+//! error, unless its answer is a status (`publish`, `play`, `pause`, ...).
 
 use super::{Play, Publish, ServerSession, State};
 use crate::amf::{Object, Value};
@@ -101,7 +102,7 @@ impl ServerSession {
 
     fn on_publish(&mut self, msid: MessageStreamId, command: &Command) {
         let Some(name) = stream_name(command) else {
-            return self.stop(self.stream_meant(msid));
+            return self.stop_publish(self.stream_meant(msid));
         };
         match &self.publish {
             // The same request again: one answer is on its way, or is repeated.
@@ -112,7 +113,7 @@ impl ServerSession {
                 return;
             }
             Some(_) => return self.send_bad_name(msid, "this connection already publishes"),
-            None if self.play.as_ref().is_some_and(|play| play.msid == msid) => {
+            None if self.is_playing(msid) => {
                 return self.send_bad_name(msid, "this message stream plays");
             }
             None => {}
@@ -129,14 +130,13 @@ impl ServerSession {
 
     fn on_play(&mut self, msid: MessageStreamId, command: &Command) {
         let Some(name) = stream_name(command) else {
-            return self.stop(self.stream_meant(msid));
+            return self.stop_play(self.stream_meant(msid));
         };
-        let publish = self.publish.as_ref();
-        if publish.is_some_and(|publish| publish.msid == msid) {
+        if self.is_publishing(msid) {
             return self.send_play_failed(msid, "this message stream publishes");
         }
         match &self.play {
-            Some(play) if play.msid == msid => self.stop(msid),
+            Some(play) if play.msid == msid => self.stop_play(msid),
             Some(_) => return self.send_play_failed(msid, "this connection already plays"),
             None => {}
         }
@@ -210,7 +210,7 @@ impl ServerSession {
 
     fn on_fc_unpublish(&mut self, msid: MessageStreamId, id: f64) {
         if let Some(publish) = &self.publish {
-            self.stop(publish.msid);
+            self.stop_publish(publish.msid);
         }
         let code = "NetStream.Unpublish.Success";
         self.send_notification(msid, "onFCUnpublish", code, "unpublished");
@@ -251,21 +251,26 @@ impl ServerSession {
     /// The accepted play that a command on `msid` means.
     fn playing(&self, msid: MessageStreamId) -> Option<MessageStreamId> {
         let msid = self.stream_meant(msid);
-        self.is_playing(msid, true).then_some(msid)
+        let play = self.play.as_ref().filter(|play| play.accepted);
+        play.filter(|play| play.msid == msid).map(|play| play.msid)
     }
 
     /// Ends what publishes or plays on `msid`, at the client's wish.
     fn stop(&mut self, msid: MessageStreamId) {
-        if self
-            .publish
-            .as_ref()
-            .is_some_and(|publish| publish.msid == msid)
-        {
+        self.stop_publish(msid);
+        self.stop_play(msid);
+    }
+
+    fn stop_publish(&mut self, msid: MessageStreamId) {
+        if self.is_publishing(msid) {
             self.forget_publish();
             self.send_status(msid, "NetStream.Unpublish.Success", "unpublished");
             self.events.push_back(ServerEvent::Unpublished(msid));
         }
-        if self.play.as_ref().is_some_and(|play| play.msid == msid) {
+    }
+
+    fn stop_play(&mut self, msid: MessageStreamId) {
+        if self.is_playing(msid) {
             self.forget_play();
             self.events.push_back(ServerEvent::PlayStopped(msid));
         }
