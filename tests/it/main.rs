@@ -1,0 +1,12 @@
+//! The integration tests: one binary, modules by subject, real programs on loopback.
+//!
+//! Everything runs in parallel, on ports that the system chose, in directories of its own. A
+//! missing program fails the test that needs it; `tests/run` installs them all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
+mod tidy;
