@@ -136,16 +136,11 @@ pub fn mend_start_codes(frame: &[u8], length_size: u8) -> Cow<'_, [u8]> {
         let Ok(length) = u32::try_from(unit.len()) else {
             continue;
         };
-        let (high, low) = {
-            let bytes = length.to_be_bytes();
-            let at = bytes.len() - width;
-            (
-                bytes.get(..at).unwrap_or_default().to_vec(),
-                bytes.get(at..).unwrap_or_default().to_vec(),
-            )
-        };
+        let bytes = length.to_be_bytes();
+        // At most 4 of the 4 bytes: this cannot panic.
+        let (high, low) = bytes.split_at(bytes.len() - width);
         if high.iter().all(|&byte| byte == 0) {
-            out.extend_from_slice(&low);
+            out.extend_from_slice(low);
             out.extend_from_slice(unit);
         }
     }
