@@ -12,7 +12,7 @@
 //!                       parameter sets: kept          before it is complete, a new one starts
 //! ```
 //!
-//! An access unit is complete when the first slice of the next one has arrived, so a live
+//! An access unit is complete when the head of the next one's first slice has arrived, so a live
 //! stream is late by one frame; [`UnitReader::finish`] gives the last one. Parameter sets,
 //! delimiters, filler and end markers are not repeated inside frames: the sets travel in the
 //! sequence header, which is given again whenever they change.
@@ -40,6 +40,10 @@ pub const UNIT_SIZE_MAX: usize = 8 * 1024 * 1024;
 
 /// Frame rate of files that do not say theirs and whose caller does not either.
 pub const FRAME_RATE_DEFAULT: f64 = 25.0;
+
+/// Bytes of a slice that hold all header fields that are looked at, with room: five Exp-Golomb
+/// numbers of at most 8 bytes and three fixed ones of at most 2, emulation prevention included.
+const SLICE_HEAD_SIZE: usize = 64;
 
 /// Parameter sets are tens of bytes, a few hundred with scaling lists; longer ones are left out.
 const PARAMETER_SET_SIZE_MAX: usize = 4096;
@@ -230,7 +234,7 @@ impl UnitReader {
     fn advance(&mut self) -> Result<Option<AccessUnit>, AnnexBError> {
         while self.ready.is_none() {
             let Some(unit) = self.splitter.next_unit()? else {
-                if self.splitter.is_finished() {
+                if self.splitter.is_finished() || self.has_next_begun() {
                     self.ready = self.current.take();
                 }
                 break;
@@ -240,6 +244,17 @@ impl UnitReader {
         let unit = self.ready.take();
         self.units += u64::from(unit.is_some());
         Ok(unit)
+    }
+
+    /// Whether the unit that is still coming in starts a picture. Without this a live stream
+    /// would be late by two frames: the end of a unit shows only when the next one starts.
+    fn has_next_begun(&self) -> bool {
+        let head = self.splitter.head();
+        head.len() >= SLICE_HEAD_SIZE
+            && match &self.stream {
+                Stream::Avc(stream) => stream.begins_picture(head),
+                Stream::Hevc(stream) => stream.begins_picture(head),
+            }
     }
 
     fn on_unit(&mut self, unit: &[u8]) -> Result<(), AnnexBError> {

@@ -33,6 +33,15 @@ struct LastSlice {
     has_both_fields: bool,
 }
 
+/// Where a slice belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    NewPicture,
+    SamePicture,
+    /// The first slice of the second field, which shares the access unit of the first.
+    SecondField(SliceHeader),
+}
+
 /// `prevPicOrderCntMsb` and `prevPicOrderCntLsb`.
 #[derive(Debug, Clone, Copy, Default)]
 struct PreviousReference {
@@ -43,9 +52,18 @@ struct PreviousReference {
 impl AvcStream {
     pub(super) fn on_unit(&mut self, unit: &[u8]) -> Role {
         match nal_type(unit) {
-            NAL_SLICE | NAL_PARTITION_A | NAL_IDR => Role::Slice {
-                starts_picture: self.starts_picture(unit),
-            },
+            NAL_SLICE | NAL_PARTITION_A | NAL_IDR => {
+                let place = self.place(unit);
+                if let Place::SecondField(header) = place
+                    && let Some(last) = &mut self.last_slice
+                {
+                    last.header = header;
+                    last.has_both_fields = true;
+                }
+                Role::Slice {
+                    starts_picture: place == Place::NewPicture,
+                }
+            }
             // Partitions B and C, auxiliary and extension slices follow slices of their picture.
             3 | 4 | 19..=21 => Role::Suffix,
             NAL_SEI => Role::Prefix {
@@ -101,20 +119,31 @@ impl AvcStream {
         })
     }
 
-    fn starts_picture(&mut self, unit: &[u8]) -> bool {
+    /// Whether a unit of which only the head has come is a slice that starts a picture.
+    pub(super) fn begins_picture(&self, head: &[u8]) -> bool {
+        matches!(nal_type(head), NAL_SLICE | NAL_PARTITION_A | NAL_IDR)
+            && self.place(head) == Place::NewPicture
+    }
+
+    fn place(&self, unit: &[u8]) -> Place {
         let Ok(start) = SliceStart::parse(unit) else {
-            return false;
+            return Place::SamePicture;
+        };
+        let by_macroblock = if start.first_macroblock == 0 {
+            Place::NewPicture
+        } else {
+            Place::SamePicture
         };
         let Some(last) = &self.last_slice else {
-            return start.first_macroblock == 0;
+            return by_macroblock;
         };
         let header = self
             .sps_of(start)
             .and_then(|sps| SliceHeader::parse(unit, sps).ok());
         let Some(header) = header else {
-            return start.first_macroblock == 0;
+            return by_macroblock;
         };
-        let (last, before) = (*last, last.header);
+        let before = last.header;
         let is_idr = nal_type(unit) == NAL_IDR;
         let is_second_field = header.frame_num == before.frame_num
             && matches!(
@@ -123,20 +152,19 @@ impl AvcStream {
             )
             && (last.is_idr || !is_idr);
         if is_second_field && !last.has_both_fields {
-            self.last_slice = Some(LastSlice {
-                header,
-                is_idr: last.is_idr,
-                has_both_fields: true,
-            });
-            return false;
+            return Place::SecondField(header);
         }
-        start.first_macroblock == 0
-            || header.frame_num != before.frame_num
+        let is_other = header.frame_num != before.frame_num
             || header.bottom_field != before.bottom_field
             || header.pic_order_lsb != before.pic_order_lsb
             || (is_idr && header.idr_pic_id != before.idr_pic_id)
             // The second field of an IDR frame may be a P field.
-            || (is_idr != last.is_idr && !last.has_both_fields)
+            || (is_idr != last.is_idr && !last.has_both_fields);
+        if is_other {
+            Place::NewPicture
+        } else {
+            by_macroblock
+        }
     }
 
     fn sps_of(&self, start: SliceStart) -> Option<&Sps> {

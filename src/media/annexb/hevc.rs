@@ -62,6 +62,12 @@ impl HevcStream {
         }
     }
 
+    /// Whether a unit of which only the head has come is a slice that starts a picture.
+    pub(super) fn begins_picture(&self, head: &[u8]) -> bool {
+        NalHeader::parse(head).is_some_and(|header| header.is_slice() && header.layer_id == 0)
+            && slice_start(head).is_ok_and(|(starts_picture, _)| starts_picture)
+    }
+
     /// The picture that begins with this slice; `None` while its parameter sets are missing.
     pub(super) fn start_picture(&mut self, unit: &[u8]) -> Option<Picture> {
         let header = NalHeader::parse(unit)?;

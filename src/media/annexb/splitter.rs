@@ -46,6 +46,14 @@ impl Splitter {
         self.is_finished
     }
 
+    /// What has come so far of a unit that is not complete.
+    pub(super) fn head(&self) -> &[u8] {
+        match self.is_inside {
+            true => self.buffer.get(self.start..).unwrap_or_default(),
+            false => &[],
+        }
+    }
+
     /// The next unit without start code and trailing zeros; never empty.
     pub(super) fn next_unit(&mut self) -> Result<Option<Vec<u8>>, AnnexBError> {
         loop {

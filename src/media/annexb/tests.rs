@@ -103,19 +103,30 @@ fn any_split_gives_the_same_units() {
 
 #[test]
 fn a_unit_comes_out_once_the_next_has_begun() {
-    let mut reader = UnitReader::new(AnnexBCodec::Avc);
-    let second_picture = nal::start_coded(H264)
-        .position(|unit| avc_codec::nal_type(unit) == 1)
-        .unwrap();
-    let up_to_there: Vec<Vec<u8>> = nal::start_coded(H264)
-        .take(second_picture + 1)
-        .map(<[u8]>::to_vec)
-        .collect();
-    reader.handle_input(&stream(&up_to_there));
-    assert_eq!(reader.poll_unit(), Ok(None));
-    reader.handle_input(&[0, 0, 1]);
-    assert!(reader.poll_unit().unwrap().unwrap().is_keyframe);
-    assert_eq!(reader.poll_unit(), Ok(None));
+    for (codec, bytes) in BOTH {
+        let is_second_picture = |unit: &[u8]| match codec {
+            AnnexBCodec::Avc => avc_codec::nal_type(unit) == 1,
+            AnnexBCodec::Hevc => hevc_codec::nal_type(unit) < 2,
+        };
+        let units: Vec<Vec<u8>> = nal::start_coded(bytes).map(<[u8]>::to_vec).collect();
+        let at = units.iter().position(|unit| is_second_picture(unit));
+        let (before, rest) = units.split_at(at.unwrap());
+        let mut reader = UnitReader::new(codec);
+        reader.handle_input(&stream(before));
+        let mut head = [&[0, 0, 1], &rest[0][..]].concat();
+        head.resize(3 + SLICE_HEAD_SIZE, 0xAB);
+        reader.handle_input(&head[..head.len() - 1]);
+        assert_eq!(reader.poll_unit(), Ok(None));
+        reader.handle_input(&[0xAB]);
+        assert!(reader.poll_unit().unwrap().unwrap().is_keyframe);
+        assert_eq!(reader.poll_unit(), Ok(None));
+        // The rest of that slice is still to come, and goes with its head.
+        reader.handle_input(&[0xAB; 100]);
+        assert_eq!(reader.poll_unit(), Ok(None));
+        reader.finish();
+        let unit = reader.poll_unit().unwrap().unwrap();
+        assert_eq!(unit.frame.len(), 4 + SLICE_HEAD_SIZE + 100);
+    }
 }
 
 #[test]
