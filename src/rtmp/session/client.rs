@@ -246,12 +246,11 @@ impl ClientSession {
         if self.config.role != ClientRole::Play {
             return;
         }
-        if self.state == ClientState::Starting {
+        match self.state {
             // Some servers just send.
-            self.on_started();
-        }
-        if self.state != ClientState::Started {
-            return;
+            ClientState::Starting => self.on_started(),
+            ClientState::Started => {}
+            _ => return,
         }
         self.timers.stop(TimerKind::FirstMedia);
         let idle = self.config.limits.media_idle_timeout;
@@ -272,6 +271,9 @@ impl ClientSession {
         }
         match Data::decode(body, amf3, &self.config.limits.amf) {
             Data::SetMetadata(metadata) => {
+                if self.state == ClientState::Starting {
+                    self.on_started();
+                }
                 let metadata = Payload::from(metadata);
                 self.events.push_back(ClientEvent::Metadata(metadata));
             }

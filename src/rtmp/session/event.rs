@@ -104,7 +104,7 @@ pub enum ClientEvent {
     Handshaken(HandshakeKind),
     /// `connect` was accepted.
     Connected,
-    /// `publish` or `play` was accepted (play: or the first media came without a word).
+    /// `publish` or `play` was accepted (play: or metadata or media came without a word).
     Started,
     /// The server refused; final.
     Rejected(Rejection),

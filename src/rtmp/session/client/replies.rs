@@ -131,9 +131,9 @@ impl ClientSession {
         }
         match self.state {
             ClientState::Handshaking | ClientState::Closed => {}
-            // A repeated Publish.Start may still be under way.
-            ClientState::Closing if info.code.ends_with(".Start") => {}
-            ClientState::Closing => self.on_close_confirmed(info.code),
+            // Anything else may have been under way when we said goodbye.
+            ClientState::Closing if is_goodbye(info.code) => self.on_close_confirmed(info.code),
+            ClientState::Closing => {}
             _ if info.is_refusal() => self.on_refusal(info),
             ClientState::Connecting => match info.code {
                 "NetConnection.Connect.Success" => self.on_connected(),
@@ -150,16 +150,29 @@ impl ClientSession {
             "NetConnection.Connect.Closed" | "NetConnection.Connect.AppShutdown" => {
                 self.on_end(EndReason::ServerClosed);
             }
-            "NetStream.Play.UnpublishNotify" | "NetStream.Unpublish.Success" => {
+            "NetStream.Play.UnpublishNotify" if self.has_asked(ClientRole::Play) => {
                 self.on_end(EndReason::Unpublished);
             }
-            "NetStream.Play.Stop" | "NetStream.Play.Complete" => self.on_end(EndReason::Stopped),
+            "NetStream.Play.Stop" | "NetStream.Play.Complete"
+                if self.has_asked(ClientRole::Play) =>
+            {
+                self.on_end(EndReason::Stopped);
+            }
+            "NetStream.Unpublish.Success" if self.has_asked(ClientRole::Publish) => {
+                self.on_end(EndReason::Unpublished);
+            }
             _ => self.events.push_back(ClientEvent::Status {
                 level: info.level.to_owned(),
                 code: info.code.to_owned(),
                 description: info.description.to_owned(),
             }),
         }
+    }
+
+    /// Whether `publish` or `play`, whichever `role` means, was sent.
+    fn has_asked(&self, role: ClientRole) -> bool {
+        let asked = matches!(self.state, ClientState::Starting | ClientState::Started);
+        asked && self.config.role == role
     }
 
     fn is_start(&self, code: &str) -> bool {
@@ -249,6 +262,13 @@ impl ClientSession {
         self.state = ClientState::Closed;
         self.timers = super::Timers::default();
     }
+}
+
+/// Whether a status confirms that a publish is over.
+fn is_goodbye(code: &str) -> bool {
+    ["Unpublish", "DeleteStream", "Connect.Closed", "AppShutdown"]
+        .iter()
+        .any(|word| code.contains(word))
 }
 
 /// The leading AMF0 string of a data message.

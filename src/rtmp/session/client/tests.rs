@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod states;
+
 use std::time::{Duration, Instant};
 
 use super::*;

@@ -4,6 +4,7 @@
 
 mod captures;
 mod hostile;
+mod model;
 mod sequences;
 mod states;
 mod timing;

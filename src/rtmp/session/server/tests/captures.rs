@@ -1,8 +1,11 @@
 //! What real programs sent to nginx-rtmp, fed to our session: in every cut, with the same result.
 
+use super::{CAM, METADATA};
 use crate::rtmp::message::MessageType;
 use crate::rtmp::session::ServerConfig;
-use crate::rtmp::session::testing::{HANDSHAKE_BYTES, Subject};
+use crate::rtmp::session::testing::{
+    Arg, HANDSHAKE_BYTES, Subject, Wire, command_body, handshake_bytes,
+};
 
 macro_rules! capture {
     ($name:literal) => {
@@ -80,11 +83,54 @@ fn pieces<'a>(
     pieces
 }
 
+/// A publisher that does what the captured ones did not: a small window to be acknowledged,
+/// chunk sizes that change, interleaved control, pings, aggregates, early metadata.
+fn scripted() -> Vec<u8> {
+    let mut wire = Wire::new();
+    let mut bytes = handshake_bytes();
+    let mut write = |csid, msid, kind: MessageType, body: &[u8]| {
+        bytes.extend(wire.write(csid, msid, kind, 0, body));
+    };
+    let command = MessageType::COMMAND_AMF0;
+    write(2, 0, MessageType::SET_CHUNK_SIZE, &4096_u32.to_be_bytes());
+    write(2, 0, MessageType::WINDOW_ACK_SIZE, &1000_u32.to_be_bytes());
+    write(
+        3,
+        0,
+        command,
+        &command_body("connect", 1.0, &[Arg::Fields(&[])]),
+    );
+    write(3, 0, command, &command_body("createStream", 2.0, &[]));
+    write(5, 1, MessageType::DATA_AMF0, METADATA);
+    write(70, 1, command, &command_body("publish", 3.0, CAM));
+    for size in [1_u32, 128, 70_000, 300] {
+        write(3, 1, MessageType::SET_CHUNK_SIZE, &size.to_be_bytes());
+        write(6, 1, MessageType::VIDEO, &vec![0x27; 40_000]);
+        write(400, 0, MessageType::AUDIO, &[0xAF; 300]);
+        write(2, 0, MessageType::USER_CONTROL, &[0, 6, 0, 0, 0, 1]);
+        write(4, 1, MessageType::AUDIO, &[]);
+        let aggregate = [8, 0, 0, 1, 0, 0, 10, 0, 0, 0, 0, 0xAF, 0, 0, 0, 12, 9];
+        write(4, 1, MessageType::AGGREGATE, &aggregate);
+        write(2, 0, MessageType::SET_PEER_BANDWIDTH, &size.to_be_bytes());
+    }
+    write(3, 1, command, &command_body("closeStream", 0.0, &[]));
+    // Given up in the middle: two chunks of fmt 0 on one csid.
+    let unfinished = [&[9, 0, 0, 0, 0, 4, 0, 9, 1, 0, 0, 0][..], &[0x27; 300]].concat();
+    bytes.extend(unfinished.repeat(2));
+    bytes
+}
+
 #[test]
 fn every_cut_gives_the_same_events_and_output() {
-    for (name, capture) in ALL {
+    let scripted = scripted();
+    for (name, capture) in ALL.into_iter().chain([("scripted", &scripted[..])]) {
         let waits = waits(capture);
         let whole = run(pieces(capture, &waits, |_| false));
+        let restarted = whole
+            .0
+            .iter()
+            .any(|event| event == "Note(MessageRestarted)");
+        assert_eq!(restarted, name == "scripted", "{name}: {:?}", whole.0);
         let bytewise = run(pieces(capture, &waits, |_| true));
         assert_eq!(bytewise.0, whole.0, "{name}");
         assert!(bytewise.1 == whole.1, "{name}: output differs");
@@ -148,7 +194,7 @@ fn players_are_understood() {
         assert_eq!(starts("Connect \"live\""), 1, "{name}");
         assert_eq!(starts("Play m1 \"b\""), 1, "{name}");
         assert_eq!(starts("Note"), 0, "{name}: {events:#?}");
-        let mut wire = crate::rtmp::session::testing::Wire::new();
+        let mut wire = Wire::new();
         let messages = wire.read(&output[HANDSHAKE_BYTES..]);
         // Ours are csids 2 and 3 only: the caller sends media on the others.
         assert!(

@@ -181,6 +181,16 @@ fn librtmp_and_obs_publish() {
 }
 
 #[test]
+fn obs_sets_its_chunk_size_before_connect() {
+    let mut subject = Subject::handshaken();
+    let size = 4096_u32.to_be_bytes();
+    subject.message(2, 0, MessageType::SET_CHUNK_SIZE, &size);
+    // Longer than 128 bytes, in one chunk.
+    let replies = subject.call(3, 0, "connect", 1.0, LIVE);
+    assert_eq!(replies, CONNECTED);
+}
+
+#[test]
 fn gstreamer_publishes_with_transaction_ids_of_0() {
     check(
         "rtmp2sink",
