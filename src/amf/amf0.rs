@@ -55,6 +55,7 @@ const LONG_BYTES_MAX: usize = 0xFFFF_FFFF;
 pub struct Decoder<'a> {
     reader: Reader<'a>,
     budget: Budget,
+    amf3: amf3::Tables<'a>,
 }
 
 impl<'a> Decoder<'a> {
@@ -63,6 +64,7 @@ impl<'a> Decoder<'a> {
         Self {
             reader: Reader::new(bytes),
             budget: Budget::new(limits),
+            amf3: amf3::Tables::default(),
         }
     }
 
@@ -127,7 +129,9 @@ impl<'a> Decoder<'a> {
                 class_name: self.short_text()?,
                 object: self.properties(depth)?,
             },
-            AVM_PLUS => amf3::read_value(&mut self.reader, &mut self.budget, depth)?,
+            AVM_PLUS => {
+                amf3::read_value(&mut self.reader, &mut self.amf3, &mut self.budget, depth)?
+            }
             _ => return Err(AmfError::Marker(marker)),
         })
     }

@@ -19,8 +19,6 @@
 //!
 //! Specification: Action Message Format AMF 3 (Adobe, January 2013), §1.3, §3.
 
-use std::rc::Rc;
-
 use super::budget::Budget;
 use super::{AmfError, Limits, Object, Value};
 use crate::wire::Reader;
@@ -45,23 +43,26 @@ const BYTE_ARRAY: u8 = 0x0C;
 /// [`AmfError`]. As in AMF0, an array or object that the input ends in gives what was whole.
 pub fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Value, &'a [u8]), AmfError> {
     let mut reader = Reader::new(bytes);
-    let value = read_value(&mut reader, &mut Budget::new(limits), 0)?;
+    let value = read_value(
+        &mut reader,
+        &mut Tables::default(),
+        &mut Budget::new(limits),
+        0,
+    )?;
     Ok((value, reader.rest()))
 }
 
-/// Reads one value inside `depth` containers. The reference tables begin and end with it.
+/// Reads one value inside `depth` containers.
 pub(super) fn read_value<'a>(
     reader: &mut Reader<'a>,
+    tables: &mut Tables<'a>,
     budget: &mut Budget,
     depth: usize,
 ) -> Result<Value, AmfError> {
     let mut decoder = Decoder {
         reader: *reader,
+        tables,
         budget,
-        strings: Vec::new(),
-        traits: Vec::new(),
-        complex: Vec::new(),
-        known: Known::default(),
         is_replaying: false,
     };
     let value = decoder.value(depth)?;
@@ -69,25 +70,24 @@ pub(super) fn read_value<'a>(
     Ok(value)
 }
 
-/// Reads one value and what is nested in it.
+/// What references can point to. Flash keeps the tables from one AMF3 value of a message to the
+/// next, whatever AMF0 stands between them.
 ///
 /// The tables hold places in the input, not values. A reference to a complex value reads that
 /// place again, with the tables as they were then: `known` is turned back, and what the input
 /// would add is there already. So an unused table costs nothing to speak of, and what a
 /// reference makes us build is counted like everything else.
-struct Decoder<'a, 'b> {
-    reader: Reader<'a>,
-    budget: &'b mut Budget,
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tables<'a> {
     strings: Vec<&'a [u8]>,
-    traits: Vec<Rc<Traits<'a>>>,
+    traits: Vec<Traits<'a>>,
     complex: Vec<Complex<'a>>,
     /// Each field is at most the length of its table, and equal to it unless we are replaying.
     known: Known,
-    is_replaying: bool,
 }
 
 /// How much of each table is there at one place of the input.
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Known {
     strings: usize,
     traits: usize,
@@ -95,6 +95,7 @@ struct Known {
 }
 
 /// The class of an object.
+#[derive(Debug, Clone)]
 struct Traits<'a> {
     class_name: &'a [u8],
     /// Properties whose names stand here and whose values stand in each object.
@@ -104,6 +105,7 @@ struct Traits<'a> {
 }
 
 /// A complex value that came before.
+#[derive(Debug, Clone)]
 struct Complex<'a> {
     marker: u8,
     /// Behind the marker.
@@ -112,6 +114,14 @@ struct Complex<'a> {
     known: Known,
     /// Its end was not reached yet: a reference to it is a cycle.
     is_open: bool,
+}
+
+/// Reads one value and what is nested in it.
+struct Decoder<'a, 'b> {
+    reader: Reader<'a>,
+    tables: &'b mut Tables<'a>,
+    budget: &'b mut Budget,
+    is_replaying: bool,
 }
 
 impl<'a> Decoder<'a, '_> {
@@ -136,13 +146,13 @@ impl<'a> Decoder<'a, '_> {
 
     /// A value that has a place in the table of complex values, or a reference to one.
     fn complex(&mut self, marker: u8, depth: usize) -> Result<Value, AmfError> {
-        let (place, known) = (self.reader, self.known);
+        let (place, known) = (self.reader, self.tables.known);
         let (header, is_inline) = self.header()?;
         if !is_inline {
             return self.replay(header, depth);
         }
         let index = known.complex;
-        self.known.complex += 1;
+        self.tables.known.complex += 1;
         self.open(index, marker, place, known);
         let value = match marker {
             DATE => Value::Date {
@@ -154,16 +164,16 @@ impl<'a> Decoder<'a, '_> {
             BYTE_ARRAY => Value::ByteArray(self.sent_bytes(header)?.to_vec()),
             _ => Value::Xml(owned(self.sent_bytes(header)?)),
         };
-        if let Some(complex) = self.complex.get_mut(index) {
+        if let Some(complex) = self.tables.complex.get_mut(index) {
             complex.is_open = false;
         }
         Ok(value)
     }
 
     fn open(&mut self, index: usize, marker: u8, place: Reader<'a>, known: Known) {
-        match self.complex.get_mut(index) {
+        match self.tables.complex.get_mut(index) {
             Some(complex) => complex.is_open = true,
-            None => self.complex.push(Complex {
+            None => self.tables.complex.push(Complex {
                 marker,
                 place,
                 known,
@@ -175,15 +185,15 @@ impl<'a> Decoder<'a, '_> {
     /// Reads the complex value at `index` of the table once more. A value that contains itself
     /// has no form in [`Value`]; the inner one becomes null.
     fn replay(&mut self, index: u32, depth: usize) -> Result<Value, AmfError> {
-        let complex = visible(&self.complex, self.known.complex, index)?;
+        let complex = visible(&self.tables.complex, self.tables.known.complex, index)?;
         if complex.is_open {
             return Ok(Value::Null);
         }
-        let after = (self.reader, self.known, self.is_replaying);
+        let after = (self.reader, self.tables.known, self.is_replaying);
         let marker = complex.marker;
-        (self.reader, self.known, self.is_replaying) = (complex.place, complex.known, true);
+        (self.reader, self.tables.known, self.is_replaying) = (complex.place, complex.known, true);
         let value = self.complex(marker, depth);
-        (self.reader, self.known, self.is_replaying) = after;
+        (self.reader, self.tables.known, self.is_replaying) = after;
         value
     }
 
@@ -212,38 +222,47 @@ impl<'a> Decoder<'a, '_> {
     fn object(&mut self, header: u32, depth: usize) -> Result<Value, AmfError> {
         let depth = self.budget.enter(depth)?;
         let is_sent = header & 1 == 1;
-        let traits = if is_sent {
+        let index = if is_sent {
             self.traits(header >> 1)?
         } else {
-            Rc::clone(visible(&self.traits, self.known.traits, header >> 1)?)
+            header >> 1
         };
+        let traits = visible(&self.tables.traits, self.tables.known.traits, index)?;
+        let (class_name, is_dynamic) = (traits.class_name, traits.is_dynamic);
+        let is_copied = !is_sent || self.is_replaying;
         let mut object = Object::default();
-        for name in &traits.names {
+        while let Some(name) = self.sealed_name(index, object.len()) {
             let Some(value) = self.unless_cut_short(|this| this.value(depth).map(Some))? else {
                 break;
             };
-            if !is_sent || self.is_replaying {
+            if is_copied {
                 self.budget.copy_bytes(name.len())?;
             }
             object.properties.push((owned(name), value));
         }
-        if traits.is_dynamic {
+        if is_dynamic {
             self.named_values(&mut object, depth)?;
         }
-        if traits.class_name.is_empty() {
+        if class_name.is_empty() {
             return Ok(Value::Object(object));
         }
-        if !is_sent || self.is_replaying {
-            self.budget.copy_bytes(traits.class_name.len())?;
+        if is_copied {
+            self.budget.copy_bytes(class_name.len())?;
         }
         Ok(Value::TypedObject {
-            class_name: owned(traits.class_name),
+            class_name: owned(class_name),
             object,
         })
     }
 
-    /// `header` from its third bit on: externalizable, dynamic, count of names.
-    fn traits(&mut self, header: u32) -> Result<Rc<Traits<'a>>, AmfError> {
+    fn sealed_name(&self, traits: u32, at: usize) -> Option<&'a [u8]> {
+        let traits = self.tables.traits.get(length(traits))?;
+        traits.names.get(at).copied()
+    }
+
+    /// Puts the traits that follow into the table and returns their index. `header` begins with
+    /// the third bit: externalizable, dynamic, count of names.
+    fn traits(&mut self, header: u32) -> Result<u32, AmfError> {
         if header & 1 == 1 {
             return Err(AmfError::Externalizable);
         }
@@ -255,16 +274,17 @@ impl<'a> Decoder<'a, '_> {
         for _ in 0..count {
             names.push(self.text()?);
         }
-        let traits = Rc::new(Traits {
-            class_name,
-            names,
-            is_dynamic: header & 2 == 2,
-        });
-        if self.known.traits == self.traits.len() {
-            self.traits.push(Rc::clone(&traits));
+        let index = self.tables.known.traits;
+        if index == self.tables.traits.len() {
+            self.tables.traits.push(Traits {
+                class_name,
+                names,
+                is_dynamic: header & 2 == 2,
+            });
         }
-        self.known.traits += 1;
-        Ok(traits)
+        self.tables.known.traits += 1;
+        // Each entry took a byte of a message, whose length has 24 bits.
+        Ok(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
     /// Names and values up to an empty name.
@@ -289,16 +309,16 @@ impl<'a> Decoder<'a, '_> {
     fn text(&mut self) -> Result<&'a [u8], AmfError> {
         let (header, is_inline) = self.header()?;
         if !is_inline {
-            let text = *visible(&self.strings, self.known.strings, header)?;
+            let text = *visible(&self.tables.strings, self.tables.known.strings, header)?;
             self.budget.copy_bytes(text.len())?;
             return Ok(text);
         }
         let text = self.sent_bytes(header)?;
         if !text.is_empty() {
-            if self.known.strings == self.strings.len() {
-                self.strings.push(text);
+            if self.tables.known.strings == self.tables.strings.len() {
+                self.tables.strings.push(text);
             }
-            self.known.strings += 1;
+            self.tables.known.strings += 1;
         }
         Ok(text)
     }
