@@ -243,7 +243,7 @@ fn nothing_is_left_behind_a_value_cut_short() {
 
 #[test]
 fn a_property_cut_short_is_left_out() {
-    // What an encoder leaves of its metadata when it cuts the message at 128 bytes.
+    // The second number lacks six of its bytes.
     let bytes = b"\x08\0\0\0\x02\x00\x05width\x00\x40\x9e\0\0\0\0\0\0\x00\x06height\x00\x40\x90";
     let mut decoder = Decoder::new(bytes, &Limits::default());
     assert_eq!(

@@ -146,8 +146,7 @@ impl Command {
     }
 
     /// The information object of `onStatus`, `_result` or `_error`: the first argument that is
-    /// an object and has a `code`, or else the command object if it has one, which is where
-    /// some servers put it.
+    /// an object and has a `code`, or else the command object if it has one.
     pub fn info(&self) -> Option<StatusInfo<'_>> {
         self.arguments
             .iter()

@@ -83,6 +83,18 @@ pub fn metadata_object(body: &[u8], limits: &Limits) -> Option<Object> {
     }
 }
 
+/// The body of a type 18 message with the values of a type 15 one, which may switch to AMF3: many
+/// subscribers read AMF0 only. `None` when it cannot be read. A byte array becomes "unsupported",
+/// and a container cut short is ended.
+pub fn to_amf0(body: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+    let mut values = amf0::Decoder::new(skip_format_byte(body, true), limits);
+    let mut out = Vec::with_capacity(body.len());
+    while let Some(value) = values.next().ok()? {
+        amf0::encode(&value, &mut out);
+    }
+    Some(out)
+}
+
 /// The body of a type 18 message that sends `metadata` as a publisher does (`@setDataFrame`,
 /// "onMetaData", ECMA array).
 pub fn encode_set_data_frame(metadata: &Object) -> Vec<u8> {

@@ -217,7 +217,7 @@ fn arguments_are_found_by_place_and_type() {
 }
 
 #[test]
-fn the_information_object_is_found_where_servers_put_it() {
+fn the_information_object_is_found_wherever_it_is() {
     let info = status_info(Level::Warning, "code", "why");
     let in_argument = Command::on_status(info.clone());
     let in_object = Command::new("_error", 1.0).with_object(info.clone());

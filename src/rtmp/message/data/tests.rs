@@ -128,6 +128,22 @@ fn metadata_is_found_in_every_form() {
 }
 
 #[test]
+fn amf3_is_rewritten() {
+    let limits = Limits::default();
+    let plain = [SET, ON, OBJECT].concat();
+    let switching = b"\x00\x11\x06\x1b@setDataFrame\x11\x06\x15onMetaData\
+        \x11\x0a\x0b\x01\x0bwidth\x05\x40\x9e\0\0\0\0\0\0\x01";
+    for body in [&switching[..], &switching[1..], &plain] {
+        assert_eq!(to_amf0(body, &limits), Some(plain.clone()));
+    }
+    // An object cut short is ended, a plain value cut short is an error.
+    let cut = &switching[..switching.len() - 1];
+    assert_eq!(to_amf0(cut, &limits), Some(plain));
+    assert_eq!(to_amf0(&switching[..5], &limits), None);
+    assert_eq!(to_amf0(b"\x00\x04", &limits), None);
+}
+
+#[test]
 fn what_is_written_is_read_back() {
     let metadata = Object::new()
         .with("width", 1920.0)
