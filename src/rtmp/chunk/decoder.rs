@@ -1,20 +1,46 @@
-//! Bytes to messages.
+//! Bytes to messages (RTMP 1.0 §5.3): reads chunk headers, puts interleaved bodies together.
 //!
-//! Tolerant where devices disagree: extended timestamps on `fmt 3` chunks with and without
-//! repetition, new headers inside an unfinished message, `fmt 1` on a fresh chunk stream.
+//! Knows no message: Set Chunk Size and Abort reach it through methods that the session calls.
+//! Where senders break the rules this reads on if the byte stream stays in step:
+//!
+//! | What comes | What it is taken for |
+//! |---|---|
+//! | fmt 1 first on a chunk stream (librtmp's ping reply) | timestamp and message stream start at 0 |
+//! | fmt 2 or 3 first on a chunk stream | bytes were lost: [`ChunkError::Desync`] |
+//! | fmt 3 at the start of a message, after fmt 1 or 2 | the delta again |
+//! | the same, after fmt 0 with timestamp T | delta T up to 1000 ms (the specification), else 0 (rtmpdump, nginx) |
+//! | fmt 0 inside a message (encoder gave up) | the partial message is dropped and counted |
+//! | fmt 1 or 2 inside a message, same length and type | a continuation; its delta is ignored |
+//! | fmt 1 inside a message, otherwise (OBS, rarely) | a new message; the partial one is dropped and counted |
+//! | fmt 3 without the extended timestamp | see `extended` |
 
-use super::{CHUNK_SIZE_DEFAULT, ChunkStreamId, Message, MessageStreamId, Payload, header};
+use super::extended::{Expected, Habit, Verdict};
+use super::header::{self, Fields, HEADER_BYTES_MAX};
+use super::{CHUNK_SIZE_DEFAULT, CHUNK_SIZE_MAX, ChunkStreamId, Message, MessageStreamId, Payload};
 use crate::rtmp::message::MessageType;
-use crate::wire::{Reader, Truncated};
+use crate::wire::Reader;
+
+/// Bytes reserved for a body before any of it has arrived. Covers nearly all frames with one
+/// allocation; from there the room doubles as bytes arrive, so a header that promises 16 MiB
+/// costs 64 KiB.
+const BODY_RESERVE_MAX: usize = 64 << 10;
+
+/// After a fmt 0 with this timestamp or less, a message that starts with fmt 3 repeats it as
+/// delta. FMLE does that (26, 52, 78); no frame lasts longer.
+const FMT0_DELTA_MAX_MS: u32 = 1000;
 
 /// Bounds on what a peer may make the decoder hold.
+///
+/// All told that is at most twice `partial_bytes_max` (bodies double as they grow) and 64 KiB
+/// for each chunk stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkLimits {
     /// Largest message body in bytes. 4 MiB: a 4K keyframe is below 3 MiB.
     pub message_size_max: usize,
     /// Distinct chunk streams per connection.
     pub chunk_streams_max: usize,
-    /// Sum of the bodies that are half received, in bytes.
+    /// Sum of the bodies that are half received, in bytes; one message of
+    /// `message_size_max` is always allowed.
     pub partial_bytes_max: usize,
 }
 
@@ -39,7 +65,7 @@ pub enum ChunkError {
         /// The chunk stream.
         csid: u32,
     },
-    /// [`ChunkLimits::message_size_max`] exceeded.
+    /// A message longer than [`ChunkLimits::message_size_max`].
     #[error("message of {length} bytes, {max} are allowed")]
     MessageTooLarge {
         /// Bytes announced.
@@ -47,103 +73,72 @@ pub enum ChunkError {
         /// Bytes allowed.
         max: usize,
     },
-    /// [`ChunkLimits::chunk_streams_max`] exceeded.
+    /// More chunk streams than [`ChunkLimits::chunk_streams_max`].
     #[error("more than {0} chunk streams")]
     TooManyChunkStreams(usize),
-    /// [`ChunkLimits::partial_bytes_max`] exceeded.
+    /// More half-received bodies than [`ChunkLimits::partial_bytes_max`].
     #[error("more than {0} bytes of unfinished messages")]
     TooManyPartialBytes(usize),
 }
 
-/// Bodies are reserved whole up to this size; larger ones grow as their bytes arrive, so that a
-/// header alone costs little.
-const RESERVE_MAX: usize = 64 * 1024;
-
-/// Basic header (3), message header (11) and extended timestamp (4).
-const HEADER_BYTES_MAX: usize = 18;
-
-/// Timestamps this close to the expected one are believed to be one (milliseconds).
-const NEAR_MS: u32 = 10_000;
-
-/// Largest delta that is taken from a `fmt 0` timestamp, as the specification wants it; senders
-/// that start a message with `fmt 3` behind a larger one mean "same time" (milliseconds).
-const FMT0_DELTA_MAX: u32 = 1000;
-
 /// Assembles messages from chunks that arrive in pieces of any size.
+///
+/// Each payload byte is copied once, from the input to its message; a message is one
+/// allocation, a chunk none. An idle decoder owns 56 bytes for each chunk stream in use.
 #[derive(Debug)]
 pub struct ChunkDecoder {
     limits: ChunkLimits,
+    /// One for each csid seen; few, so a linear search is faster than hashing.
+    lanes: Vec<Lane>,
+    /// Index of the lane whose chunk is being read, or was read last: the likeliest next one.
+    current: usize,
+    /// Bytes that the current chunk still owes. 0: a header comes next.
+    chunk_left: usize,
     chunk_size: u32,
-    streams: Vec<ChunkStream>,
-    /// The chunk whose bytes come next; `None`: a header comes next.
-    open: Option<OpenChunk>,
-    /// The begin of a header that the input cut.
-    staged: Vec<u8>,
+    /// Sum of the lengths of all partial bodies, `<= limits.partial_bytes_max`.
     partial_bytes: usize,
-    /// The peer was seen to leave out extended timestamps on `fmt 3` chunks.
-    omits_extended: bool,
-    restarted: u64,
+    restarted_messages: u64,
+    habit: Habit,
+    /// The first bytes of a header that has not arrived whole.
+    staged: [u8; HEADER_BYTES_MAX - 1],
+    /// `staged_len < HEADER_BYTES_MAX`, and 0 while `chunk_left > 0`.
+    staged_len: u8,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct OpenChunk {
-    /// Index in `streams`.
-    stream: usize,
-    /// Body bytes of this chunk that are still to come.
-    left: usize,
-}
-
-/// What is remembered of a chunk stream.
+/// What a chunk stream remembers from chunk to chunk.
 #[derive(Debug)]
-struct ChunkStream {
+struct Lane {
     csid: ChunkStreamId,
     msid: MessageStreamId,
-    message_type: MessageType,
-    /// Length of the current message.
-    length: u32,
-    /// Absolute, of the current message.
+    /// Of the message under way, or else of the last one.
     timestamp: u32,
+    /// What a message that starts with fmt 3 adds to `timestamp`.
     delta: u32,
-    /// The last header with a timestamp was fmt 0, so `delta` was not sent.
-    is_absolute: bool,
-    /// The extended field of the last header with a timestamp.
+    /// The last extended value, if the last header of fmt 0, 1 or 2 was extended.
     extended: Option<u32>,
-    /// The body so far, while a message is unfinished.
-    partial: Option<Payload>,
-}
-
-/// A whole header at the front of some bytes.
-#[derive(Debug)]
-struct ParsedHeader {
-    /// Bytes that it takes.
-    size: usize,
-    fmt: u8,
-    csid: ChunkStreamId,
-    /// fmt 0..2: timestamp or delta, the extended one if there is one.
-    time: u32,
-    /// fmt 0..3: the extended field, if it was there.
-    extended: Option<u32>,
-    /// fmt 0 and 1.
     length: u32,
     message_type: MessageType,
-    /// fmt 0.
-    msid: MessageStreamId,
-    /// fmt 3 whose stream has an extended field that was not repeated here.
-    is_omitted: bool,
+    /// The body of the message under way; shorter than `length`, except inside `step`.
+    partial: Option<Payload>,
 }
 
 impl ChunkDecoder {
     /// A decoder at the start of a connection, chunk size 128.
     pub fn new(limits: ChunkLimits) -> Self {
         Self {
-            limits,
+            limits: ChunkLimits {
+                partial_bytes_max: limits.partial_bytes_max.max(limits.message_size_max),
+                ..limits
+            },
+            lanes: Vec::new(),
+            current: 0,
+            chunk_left: 0,
             chunk_size: CHUNK_SIZE_DEFAULT,
-            streams: Vec::new(),
-            open: None,
-            staged: Vec::new(),
             partial_bytes: 0,
-            omits_extended: false,
-            restarted: 0,
+            restarted_messages: 0,
+            habit: Habit::Unknown,
+            staged: [0; HEADER_BYTES_MAX - 1],
+            staged_len: 0,
         }
     }
 
@@ -156,355 +151,311 @@ impl ChunkDecoder {
     /// # Errors
     /// [`ChunkError`]: the connection cannot be read further.
     pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Message>), ChunkError> {
-        let mut rest = input;
-        loop {
-            let message = match self.open {
-                Some(open) if self.staged.is_empty() => {
-                    if rest.is_empty() && open.left > 0 {
-                        return Ok((input.len(), None));
-                    }
-                    self.fill(open, &mut rest)?
-                }
-                Some(open) => {
-                    let staged = std::mem::take(&mut self.staged);
-                    let mut payload = staged.as_slice();
-                    let message = self.fill(open, &mut payload)?;
-                    self.staged = payload.to_vec();
-                    message
-                }
-                None => {
-                    let Some(header) = self.next_header(&mut rest)? else {
-                        return Ok((input.len(), None));
-                    };
-                    self.open = Some(self.open_chunk(&header)?);
-                    continue;
-                }
-            };
-            if let Some(message) = message {
-                return Ok((input.len() - rest.len(), Some(message)));
+        let mut consumed = 0;
+        if self.staged_len > 0 {
+            let (joined, message) = self.decode_staged(input)?;
+            if message.is_some() || joined == input.len() {
+                return Ok((joined, message));
             }
+            consumed = joined;
         }
+        let rest = input.get(consumed..).unwrap_or_default();
+        let (stepped, message) = self.step(rest)?;
+        if message.is_some() {
+            return Ok((consumed + stepped, message));
+        }
+        self.stage(rest.get(stepped..).unwrap_or_default());
+        Ok((input.len(), None))
     }
 
     /// Chunk size in bytes of what follows, clamped to 1..=0xFF_FFFF.
     pub fn set_chunk_size(&mut self, chunk_size: u32) {
-        self.chunk_size = chunk_size.clamp(1, 0xFF_FFFF);
+        self.chunk_size = chunk_size.clamp(1, CHUNK_SIZE_MAX);
     }
 
     /// Drops the half-received message of a chunk stream; its header state stays.
     pub fn abort(&mut self, csid: ChunkStreamId) {
-        let Some(index) = self.find(csid) else {
-            return;
-        };
-        self.drop_partial(index);
-        if self.open.is_some_and(|open| open.stream == index) {
-            self.open = None;
+        if let Some(index) = self.find(csid) {
+            self.drop_partial(index);
         }
     }
 
-    /// Messages that were given up because another one began inside them.
+    /// Messages that were given up in the middle because the peer started a new one.
     pub fn restarted_messages(&self) -> u64 {
-        self.restarted
+        self.restarted_messages
     }
 
-    /// Takes a header off the front of what was staged and `rest`. `None`: all of `rest` is
-    /// staged and more is needed.
-    fn next_header(&mut self, rest: &mut &[u8]) -> Result<Option<ParsedHeader>, ChunkError> {
-        if self.staged.is_empty() {
-            let header = self.parse_header(rest)?;
-            match &header {
-                Some(header) => *rest = rest.get(header.size..).unwrap_or_default(),
-                None => self.staged.extend_from_slice(std::mem::take(rest)),
-            }
-            return Ok(header);
+    /// Bytes of bodies that are half received.
+    pub fn partial_bytes(&self) -> usize {
+        self.partial_bytes
+    }
+
+    /// Goes on where a header was cut: joins the staged bytes with the next few of `input`.
+    /// Returns like [`Self::decode`], but may stop early in `input`, with nothing staged.
+    fn decode_staged(&mut self, input: &[u8]) -> Result<(usize, Option<Message>), ChunkError> {
+        let mut joined = [0; 2 * HEADER_BYTES_MAX];
+        let staged = usize::from(self.staged_len);
+        let taken = input.len().min(HEADER_BYTES_MAX);
+        for (to, from) in joined.iter_mut().zip(
+            self.staged
+                .iter()
+                .take(staged)
+                .chain(input.iter().take(taken)),
+        ) {
+            *to = *from;
         }
-        let mut joined = std::mem::take(&mut self.staged);
-        let staged = joined.len();
-        let borrowed = rest.len().min(HEADER_BYTES_MAX);
-        joined.extend_from_slice(rest.get(..borrowed).unwrap_or_default());
-        let Some(header) = self.parse_header(&joined)? else {
-            self.staged = joined;
-            *rest = rest.get(borrowed..).unwrap_or_default();
-            return Ok(None);
-        };
-        if header.size < staged {
-            // Staged bytes that were looked at as an extended timestamp and are payload.
-            joined.truncate(staged);
-            self.staged = joined.split_off(header.size);
+        let joined = joined.get(..staged + taken).unwrap_or_default();
+        self.staged_len = 0;
+        let (stepped, message) = self.step(joined)?;
+        if let Some(from_input) = stepped.checked_sub(staged)
+            && (message.is_some() || taken == HEADER_BYTES_MAX)
+        {
+            return Ok((from_input, message));
+        }
+        // Either the header is still not whole, or bytes that were staged as an extended
+        // timestamp have turned out to be payload, have ended a message, and some are left.
+        let kept = if message.is_some() {
+            staged
         } else {
-            *rest = rest.get(header.size - staged..).unwrap_or_default();
-        }
-        Ok(Some(header))
+            joined.len()
+        };
+        self.stage(joined.get(stepped..kept).unwrap_or_default());
+        Ok((kept - staged, message))
     }
 
-    /// Reads a header at the front of `bytes`; `None` when it is not whole.
-    fn parse_header(&self, bytes: &[u8]) -> Result<Option<ParsedHeader>, ChunkError> {
+    fn stage(&mut self, bytes: &[u8]) {
+        for (to, from) in self.staged.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.staged_len = u8::try_from(bytes.len()).expect("less than one header is staged");
+    }
+
+    /// Reads chunks up to the end of a message or of what can be read of `input`: less than a
+    /// header is left over then.
+    fn step(&mut self, input: &[u8]) -> Result<(usize, Option<Message>), ChunkError> {
+        let mut rest = input;
+        loop {
+            if self.chunk_left == 0 {
+                let Some(payload) = self.read_header(rest)? else {
+                    return Ok((input.len() - rest.len(), None));
+                };
+                rest = payload;
+            }
+            let (payload, behind) = rest.split_at(self.chunk_left.min(rest.len()));
+            rest = behind;
+            self.chunk_left -= payload.len();
+            let lane = self
+                .lanes
+                .get_mut(self.current)
+                .expect("a chunk has a lane");
+            // Without a body the message was aborted inside this chunk: the rest is skipped.
+            if let Some(body) = &mut lane.partial {
+                self.partial_bytes += payload.len();
+                if self.partial_bytes > self.limits.partial_bytes_max {
+                    let max = self.limits.partial_bytes_max;
+                    return Err(ChunkError::TooManyPartialBytes(max));
+                }
+                let length = to_usize(lane.length);
+                body.extend_towards(length, payload);
+                if body.len() == length {
+                    self.partial_bytes -= length;
+                    return Ok((input.len() - rest.len(), lane.take_message()));
+                }
+            }
+            if self.chunk_left > 0 {
+                return Ok((input.len(), None));
+            }
+        }
+    }
+
+    /// Reads one chunk header; returns what follows it, or `None` if it is not whole, and then
+    /// nothing has changed.
+    fn read_header<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, ChunkError> {
         let mut reader = Reader::new(bytes);
-        let Some((fmt, csid)) = read_basic_header(&mut reader) else {
+        let Ok((fmt, csid)) = header::read_basic_header(&mut reader) else {
             return Ok(None);
         };
-        let known = self.find(csid).and_then(|index| self.streams.get(index));
-        match (fmt, known) {
-            (0 | 1, _) => {}
-            (_, Some(_)) => {}
-            (fmt, None) => {
-                return Err(ChunkError::Desync { fmt, csid: csid.0 });
-            }
-        }
-        let mut header = ParsedHeader {
-            size: 0,
-            fmt,
-            csid,
-            time: 0,
-            extended: None,
-            length: 0,
-            message_type: MessageType(0),
-            msid: MessageStreamId::CONNECTION,
-            is_omitted: false,
+        let known = self.find(csid);
+        let index = match (fmt, known) {
+            (2 | 3, None) => return Err(ChunkError::Desync { fmt, csid: csid.0 }),
+            (3, Some(index)) => match self.continue_message(index, &mut reader) {
+                true => index,
+                false => return Ok(None),
+            },
+            _ => match header::read_fields(&mut reader, fmt) {
+                Ok(fields) => self.apply(csid, known, &fields)?,
+                Err(_) => return Ok(None),
+            },
         };
-        let is_whole = match (fmt, known) {
-            (3, Some(stream)) => self.read_repeated_time(&mut reader, stream, &mut header),
-            _ => read_message_header(&mut reader, &mut header).is_ok(),
-        };
-        header.size = bytes.len() - reader.remaining();
-        Ok(is_whole.then_some(header))
+        self.current = index;
+        self.chunk_left = self.owed(index);
+        Ok(Some(reader.rest()))
     }
 
-    /// The extended timestamp of a fmt 3 chunk, which some peers repeat and others do not. False
-    /// when more bytes are needed to tell.
-    fn read_repeated_time(
-        &self,
-        reader: &mut Reader<'_>,
-        stream: &ChunkStream,
-        header: &mut ParsedHeader,
-    ) -> bool {
-        let Some(last) = stream.extended else {
-            return true;
-        };
-        let is_begun = stream.partial.is_some();
-        let owed = stream.owed().min(self.chunk_size);
-        if self.omits_extended && owed < 4 {
-            // Waiting for four bytes could stall the last chunk of a message.
-            header.is_omitted = true;
-            return true;
+    /// A header of fmt 0, 1 or 2; returns the index of its lane.
+    fn apply(
+        &mut self,
+        csid: ChunkStreamId,
+        known: Option<usize>,
+        fields: &Fields,
+    ) -> Result<usize, ChunkError> {
+        if let Some((length, _)) = fields.length_and_type
+            && to_usize(length) > self.limits.message_size_max
+        {
+            let max = self.limits.message_size_max;
+            return Err(ChunkError::MessageTooLarge { length, max });
         }
-        let mut ahead = *reader;
-        let Ok(time) = ahead.u32() else {
-            return false;
+        let index = match known {
+            Some(index) => index,
+            None => self.add_lane(csid)?,
         };
-        let same = |value: u32| time == value || time == value & 0x7FFF_FFFF;
-        let near = |value: u32| time.wrapping_sub(value).min(value.wrapping_sub(time)) <= NEAR_MS;
-        let is_time = if is_begun || self.omits_extended {
-            same(last) || same(stream.timestamp)
-        } else {
-            near(last) || near(stream.timestamp.wrapping_add(stream.delta))
-        };
-        if is_time {
-            *reader = ahead;
-            header.extended = Some(time);
-        } else {
-            header.is_omitted = true;
+        if self.lane(index).is_continued_by(fields) {
+            self.lane_mut(index).extended = fields.extended();
+            return Ok(index);
+        }
+        if self.drop_partial(index) {
+            self.restarted_messages += 1;
+        }
+        self.lane_mut(index).start(fields);
+        Ok(index)
+    }
+
+    /// A header of fmt 3. False when it is not whole, and then nothing has changed.
+    fn continue_message(&mut self, index: usize, reader: &mut Reader<'_>) -> bool {
+        let lane = self.lane(index);
+        let is_start = lane.partial.is_none();
+        let before = lane.timestamp;
+        let next = before.wrapping_add(lane.delta);
+        let mut start = next;
+        let mut extended = lane.extended;
+        if let Some(value) = extended {
+            let expected = Expected {
+                value,
+                timestamp: if is_start { next } else { before },
+                is_start,
+                owed: self.owed(index),
+                habit: self.habit,
+            };
+            match expected.judge(reader.rest()) {
+                Verdict::NeedMore => return false,
+                Verdict::Omitted => self.habit = Habit::Omits,
+                Verdict::Repeated(repeated) => {
+                    self.habit = Habit::Repeats;
+                    start = expected.start_timestamp(before, repeated);
+                    extended = reader.u32().ok();
+                }
+            }
+        }
+        let lane = self.lane_mut(index);
+        lane.extended = extended;
+        if is_start {
+            lane.timestamp = start;
+            lane.start_body();
         }
         true
     }
 
-    /// Applies a header: begins a message or goes on with one.
-    fn open_chunk(&mut self, header: &ParsedHeader) -> Result<OpenChunk, ChunkError> {
-        self.omits_extended |= header.is_omitted;
-        let index = match self.find(header.csid) {
-            Some(index) => index,
-            None => self.add_stream(header.csid)?,
-        };
-        if self.begins_anew(index, header) {
-            self.drop_partial(index);
-            self.restarted += 1;
-        }
-        let limits = self.limits;
-        let chunk_size = self.chunk_size;
-        let stream = self.streams.get_mut(index).expect("found or just added");
-        if stream.partial.is_none() {
-            stream.begin(header, &limits)?;
-        }
-        let left = usize::try_from(stream.owed().min(chunk_size)).unwrap_or(usize::MAX);
-        Ok(OpenChunk {
-            stream: index,
-            left,
-        })
-    }
-
-    /// Whether the header gives up an unfinished message. An equal length on fmt 1 and 2 is a
-    /// continuation by an encoder that repeats its headers.
-    fn begins_anew(&self, index: usize, header: &ParsedHeader) -> bool {
-        self.streams.get(index).is_some_and(|stream| {
-            stream.partial.is_some()
-                && match header.fmt {
-                    0 => true,
-                    1 => header.length != stream.length,
-                    _ => false,
-                }
-        })
-    }
-
-    /// Copies body bytes of the open chunk; gives the message when it is whole.
-    fn fill(&mut self, open: OpenChunk, rest: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
-        let count = open.left.min(rest.len());
-        let (bytes, behind) = rest.split_at_checked(count).unwrap_or_default();
-        *rest = behind;
-        self.partial_bytes += count;
-        if self.partial_bytes > self.limits.partial_bytes_max {
-            return Err(ChunkError::TooManyPartialBytes(
-                self.limits.partial_bytes_max,
-            ));
-        }
-        let left = open.left - count;
-        self.open = (left > 0).then_some(OpenChunk { left, ..open });
-        let stream = self
-            .streams
-            .get_mut(open.stream)
-            .expect("streams are never removed");
-        let Some(payload) = &mut stream.partial else {
-            return Ok(None);
-        };
-        payload.extend_from_slice(bytes);
-        if left > 0 || stream.owed() > 0 {
-            return Ok(None);
-        }
-        let Some(payload) = stream.partial.take() else {
-            return Ok(None);
-        };
-        self.partial_bytes -= payload.len();
-        Ok(Some(Message {
-            csid: stream.csid,
-            msid: stream.msid,
-            message_type: stream.message_type,
-            timestamp: stream.timestamp,
-            payload,
-        }))
+    /// Payload bytes of a chunk that comes now on this lane.
+    fn owed(&self, index: usize) -> usize {
+        let lane = self.lane(index);
+        let received = lane.partial.as_ref().map_or(0, Payload::len);
+        to_usize(self.chunk_size).min(to_usize(lane.length) - received)
     }
 
     fn find(&self, csid: ChunkStreamId) -> Option<usize> {
-        self.streams.iter().position(|stream| stream.csid == csid)
+        match self.lanes.get(self.current) {
+            Some(lane) if lane.csid == csid => Some(self.current),
+            _ => self.lanes.iter().position(|lane| lane.csid == csid),
+        }
     }
 
-    fn add_stream(&mut self, csid: ChunkStreamId) -> Result<usize, ChunkError> {
-        if self.streams.len() >= self.limits.chunk_streams_max {
-            return Err(ChunkError::TooManyChunkStreams(
-                self.limits.chunk_streams_max,
-            ));
+    fn add_lane(&mut self, csid: ChunkStreamId) -> Result<usize, ChunkError> {
+        let max = self.limits.chunk_streams_max;
+        if self.lanes.len() >= max {
+            return Err(ChunkError::TooManyChunkStreams(max));
         }
-        self.streams.push(ChunkStream {
+        self.lanes.push(Lane {
             csid,
             msid: MessageStreamId::CONNECTION,
-            message_type: MessageType(0),
-            length: 0,
             timestamp: 0,
             delta: 0,
-            is_absolute: false,
             extended: None,
+            length: 0,
+            message_type: MessageType(0),
             partial: None,
         });
-        Ok(self.streams.len() - 1)
+        Ok(self.lanes.len() - 1)
     }
 
-    fn drop_partial(&mut self, index: usize) {
-        if let Some(stream) = self.streams.get_mut(index) {
-            let dropped = stream.partial.take().map_or(0, |payload| payload.len());
-            self.partial_bytes -= dropped;
-        }
+    /// Returns whether there was something to drop.
+    fn drop_partial(&mut self, index: usize) -> bool {
+        let dropped = self.lane_mut(index).partial.take();
+        self.partial_bytes -= dropped.as_ref().map_or(0, Payload::len);
+        dropped.is_some()
+    }
+
+    fn lane(&self, index: usize) -> &Lane {
+        self.lanes.get(index).expect("lanes are never removed")
+    }
+
+    fn lane_mut(&mut self, index: usize) -> &mut Lane {
+        self.lanes.get_mut(index).expect("lanes are never removed")
     }
 }
 
-impl ChunkStream {
-    /// Body bytes of the current message, or of the next one if fmt 3 begins it, to come.
-    fn owed(&self) -> u32 {
-        let have = self.partial.as_ref().map_or(0, Payload::len);
-        self.length
-            .saturating_sub(u32::try_from(have).unwrap_or(u32::MAX))
+impl Lane {
+    /// Whether a header of fmt 0, 1 or 2 goes on with the message under way.
+    fn is_continued_by(&self, fields: &Fields) -> bool {
+        self.partial.is_some()
+            && fields.msid.is_none()
+            && fields
+                .length_and_type
+                .is_none_or(|stated| stated == (self.length, self.message_type))
     }
 
-    /// A header at a message start.
-    fn begin(&mut self, header: &ParsedHeader, limits: &ChunkLimits) -> Result<(), ChunkError> {
-        match header.fmt {
-            0 => {
-                self.timestamp = header.time;
-                self.delta = 0;
-                self.msid = header.msid;
+    fn start(&mut self, fields: &Fields) {
+        match fields.msid {
+            Some(msid) => {
+                self.msid = msid;
+                self.timestamp = fields.time;
+                self.delta = match fields.time {
+                    short @ ..=FMT0_DELTA_MAX_MS => short,
+                    _ => 0,
+                };
             }
-            1 | 2 => {
-                self.delta = header.time;
-                self.timestamp = self.timestamp.wrapping_add(header.time);
+            None => {
+                self.delta = fields.time;
+                self.timestamp = self.timestamp.wrapping_add(fields.time);
             }
-            _ => self.repeat_time(header.extended),
         }
-        if header.fmt <= 2 {
-            self.extended = header.extended;
-            self.is_absolute = header.fmt == 0;
+        if let Some((length, message_type)) = fields.length_and_type {
+            self.length = length;
+            self.message_type = message_type;
         }
-        if header.fmt <= 1 {
-            self.length = header.length;
-            self.message_type = header.message_type;
-        }
-        let size = usize::try_from(self.length).unwrap_or(usize::MAX);
-        if size > limits.message_size_max {
-            return Err(ChunkError::MessageTooLarge {
-                length: self.length,
-                max: limits.message_size_max,
-            });
-        }
-        self.partial = Some(Payload::with_capacity(size.min(RESERVE_MAX)));
-        Ok(())
+        self.extended = fields.extended();
+        self.start_body();
     }
 
-    /// fmt 3 at a message start: the last delta again. Behind fmt 0 the specification takes its
-    /// timestamp for the delta; see [`FMT0_DELTA_MAX`].
-    fn repeat_time(&mut self, extended: Option<u32>) {
-        match (self.is_absolute, extended) {
-            (true, Some(time)) => self.timestamp = time,
-            (true, None) => {
-                if self.timestamp <= FMT0_DELTA_MAX {
-                    self.delta = self.timestamp;
-                }
-                self.is_absolute = false;
-                self.timestamp = self.timestamp.wrapping_add(self.delta);
-            }
-            (false, time) => {
-                self.delta = time.unwrap_or(self.delta);
-                self.timestamp = self.timestamp.wrapping_add(self.delta);
-            }
-        }
+    fn start_body(&mut self) {
+        let reserve = to_usize(self.length).min(BODY_RESERVE_MAX);
+        self.partial = Some(Payload::with_capacity(reserve));
+    }
+
+    fn take_message(&mut self) -> Option<Message> {
+        Some(Message {
+            csid: self.csid,
+            msid: self.msid,
+            message_type: self.message_type,
+            timestamp: self.timestamp,
+            payload: self.partial.take()?,
+        })
     }
 }
 
-/// fmt and csid; `None` when more bytes are needed.
-fn read_basic_header(reader: &mut Reader<'_>) -> Option<(u8, ChunkStreamId)> {
-    let first = reader.u8().ok()?;
-    let csid = match first & 0x3F {
-        0 => 64 + u32::from(reader.u8().ok()?),
-        1 => {
-            let low = u32::from(reader.u8().ok()?);
-            64 + low + 256 * u32::from(reader.u8().ok()?)
-        }
-        csid => u32::from(csid),
-    };
-    Some((first >> 6, ChunkStreamId(csid)))
+/// Lossless wherever this runs: no target of ours has pointers below 32 bits.
+fn to_usize(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-/// The message header of fmt 0, 1 and 2, with its extended timestamp.
-fn read_message_header(
-    reader: &mut Reader<'_>,
-    header: &mut ParsedHeader,
-) -> Result<(), Truncated> {
-    header.time = reader.u24()?;
-    if header.fmt <= 1 {
-        header.length = reader.u24()?;
-        header.message_type = MessageType(reader.u8()?);
-    }
-    if header.fmt == 0 {
-        header.msid = MessageStreamId(reader.u32_le()?);
-    }
-    if header.time == header::TIMESTAMP_EXTENDED {
-        header.time = reader.u32()?;
-        header.extended = Some(header.time);
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

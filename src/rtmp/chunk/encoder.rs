@@ -1,20 +1,26 @@
-//! Messages to bytes.
+//! Messages to bytes: picks the header of each message and cuts its body into chunks
+//! (RTMP 1.0 §5.3). Set Chunk Size is the caller's to send; this only obeys it.
 
-use super::header::{TIMESTAMP_EXTENDED, put_basic_header};
-use super::{CHUNK_SIZE_DEFAULT, ChunkStreamId, MessageStreamId};
+use super::header::{HEADER_BYTES_MAX, SEPARATOR_BYTES_MAX, TIMESTAMP_EXTENDED, put_basic_header};
+use super::{
+    CHUNK_SIZE_DEFAULT, CHUNK_SIZE_MAX, ChunkStreamId, MESSAGE_BYTES_MAX, MessageStreamId,
+};
 use crate::rtmp::message::MessageType;
 use crate::wire::PutBytes;
 
 /// Cuts messages into chunks; remembers the last header of each chunk stream it used.
 ///
 /// Starts a message with fmt 0, 1 or 2, never with fmt 3 (peers disagree on its delta), and
-/// repeats an extended timestamp on every continuation chunk.
+/// repeats an extended timestamp on every continuation chunk. A timestamp that steps back, or
+/// ahead by so much that the delta would be extended, gets fmt 0.
 #[derive(Debug, Clone)]
 pub struct ChunkEncoder {
     chunk_size: u32,
+    /// One for each csid in use: a handful.
     last: Vec<LastHeader>,
 }
 
+/// The last message of a chunk stream, as its header states it.
 #[derive(Debug, Clone, Copy)]
 struct LastHeader {
     csid: ChunkStreamId,
@@ -33,12 +39,14 @@ impl ChunkEncoder {
         }
     }
 
-    /// Chunk size of what is encoded from now on; the caller has sent Set Chunk Size.
+    /// Chunk size in bytes of what is encoded from now on, clamped to 1..=0xFF_FFFF; the caller
+    /// has sent Set Chunk Size.
     pub fn set_chunk_size(&mut self, chunk_size: u32) {
-        self.chunk_size = chunk_size.clamp(1, 0xFF_FFFF);
+        self.chunk_size = chunk_size.clamp(1, CHUNK_SIZE_MAX);
     }
 
-    /// Appends one message to `out`.
+    /// Appends one message to `out`. A body beyond [`MESSAGE_BYTES_MAX`], which no header can
+    /// state, is left out.
     pub fn encode(
         &mut self,
         out: &mut Vec<u8>,
@@ -48,6 +56,9 @@ impl ChunkEncoder {
         timestamp: u32,
         body: &[u8],
     ) {
+        if body.len() > MESSAGE_BYTES_MAX {
+            return;
+        }
         let this = LastHeader {
             csid,
             msid,
@@ -87,7 +98,11 @@ impl Default for ChunkEncoder {
     }
 }
 
-/// Appends one message that refers to no earlier one: `fmt 0`, then `fmt 3`.
+/// Appends one message that refers to no earlier one: fmt 0, then fmt 3. A chunk size of 0 is
+/// taken for 1; a body beyond [`MESSAGE_BYTES_MAX`] is left out.
+///
+/// A [`ChunkEncoder`] that uses the same chunk stream does not learn of it: its next header there
+/// would refer to the wrong message.
 pub fn encode_message(
     out: &mut Vec<u8>,
     chunk_size: u32,
@@ -97,6 +112,9 @@ pub fn encode_message(
     timestamp: u32,
     body: &[u8],
 ) {
+    if body.len() > MESSAGE_BYTES_MAX {
+        return;
+    }
     let this = LastHeader {
         csid,
         msid,
@@ -107,6 +125,7 @@ pub fn encode_message(
     put_message(out, chunk_size, 0, timestamp, &this, body);
 }
 
+/// Appends the header and the first chunk of `body`, then the other chunks behind fmt 3 headers.
 fn put_message(
     out: &mut Vec<u8>,
     chunk_size: u32,
@@ -115,11 +134,13 @@ fn put_message(
     header: &LastHeader,
     body: &[u8],
 ) {
+    let chunk_size = usize::try_from(chunk_size.max(1)).unwrap_or(usize::MAX);
     let extended = (time >= TIMESTAMP_EXTENDED).then_some(time);
+    out.reserve(HEADER_BYTES_MAX + body.len() + body.len() / chunk_size * SEPARATOR_BYTES_MAX);
     put_basic_header(out, fmt, header.csid);
     out.put_u24(time.min(TIMESTAMP_EXTENDED));
     if fmt <= 1 {
-        out.put_u24(u32::try_from(body.len()).unwrap_or(u32::MAX) & 0xFF_FFFF);
+        out.put_u24(u32::try_from(body.len()).unwrap_or(u32::MAX));
         out.put_u8(header.message_type.0);
     }
     if fmt == 0 {
@@ -128,7 +149,6 @@ fn put_message(
     if let Some(time) = extended {
         out.put_u32(time);
     }
-    let chunk_size = usize::try_from(chunk_size.max(1)).unwrap_or(usize::MAX);
     for (index, piece) in body.chunks(chunk_size).enumerate() {
         if index > 0 {
             put_basic_header(out, 3, header.csid);

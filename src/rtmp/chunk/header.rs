@@ -1,21 +1,36 @@
-//! Chunk headers, fmt 0 to 3 (RTMP 1.0 §5.3.1), as we write them.
+//! Chunk headers, fmt 0 to 3: fields to bytes and back (RTMP 1.0 §5.3.1).
+//!
+//! A chunk header is a basic header, a message header whose form `fmt` names, and, when the
+//! time field reads [`TIMESTAMP_EXTENDED`], four more bytes with the real value. Which header a
+//! message gets is the encoder's business, what a header means the decoder's.
 //!
 //! ```text
-//! basic header    csid 2..=63        csid 64..=319           csid 64..=65599
-//!                 |fmt|  csid  |     |fmt|   0   | csid-64 |  |fmt|   1   | low | high |   (of csid-64)
-//! fmt 0 (11)      timestamp u24, length u24, type u8, message stream id u32 LE
-//! fmt 1 (7)       delta u24, length u24, type u8
-//! fmt 2 (3)       delta u24
-//! fmt 3 (0)       nothing: continues, or repeats everything
-//! extended (4)    u32 behind each of them, when the u24 is 0xFFFFFF
+//! basic header      0 1 2 3 4 5 6 7
+//!   csid 2..63     |fmt|   csid    |
+//!   csid 64..319   |fmt|0 0 0 0 0 0|  csid - 64  |
+//!   csid 64..65599 |fmt|0 0 0 0 0 1| low byte of (csid - 64) | high byte |
+//!
+//! message header
+//!   fmt 0, 11 bytes | timestamp u24 | length u24 | type u8 | msid u32, little-endian |
+//!   fmt 1,  7 bytes | delta u24     | length u24 | type u8 |
+//!   fmt 2,  3 bytes | delta u24     |
+//!   fmt 3,  0 bytes   continues a message, or starts one with everything inherited
+//!
+//! extended timestamp, 4 bytes | timestamp or delta u32 |
 //! ```
 
 use super::{ChunkStreamId, MessageStreamId};
 use crate::rtmp::message::MessageType;
-use crate::wire::PutBytes;
+use crate::wire::{PutBytes, Reader, Truncated};
 
 /// The 24-bit field that says: the 32-bit value follows the header. Values from here on need it.
 pub const TIMESTAMP_EXTENDED: u32 = 0xFF_FFFF;
+
+/// Bytes of the longest header: 3 basic, 11 message header, 4 extended timestamp.
+pub(super) const HEADER_BYTES_MAX: usize = 18;
+
+/// Bytes of the longest fmt 3 header: 3 basic, 4 extended timestamp.
+pub(super) const SEPARATOR_BYTES_MAX: usize = 7;
 
 /// Largest csid with a basic header of one byte.
 const SHORT_CSID_MAX: u32 = 63;
@@ -98,6 +113,66 @@ fn length_u32(length: usize) -> u32 {
 fn low_byte(value: u32) -> u8 {
     let [.., low] = value.to_be_bytes();
     low
+}
+
+/// The fields of a message header of fmt 0, 1 or 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fields {
+    /// Timestamp (fmt 0) or delta, the extended value where there is one.
+    pub(super) time: u32,
+    /// Whether `time` came from the extended field.
+    pub(super) is_extended: bool,
+    /// fmt 0 and 1.
+    pub(super) length_and_type: Option<(u32, MessageType)>,
+    /// fmt 0.
+    pub(super) msid: Option<MessageStreamId>,
+}
+
+impl Fields {
+    pub(super) fn extended(&self) -> Option<u32> {
+        self.is_extended.then_some(self.time)
+    }
+}
+
+/// Reads a basic header: fmt and csid.
+///
+/// # Errors
+/// [`Truncated`]: more bytes are needed.
+#[inline]
+pub(super) fn read_basic_header(reader: &mut Reader<'_>) -> Result<(u8, ChunkStreamId), Truncated> {
+    let first = reader.u8()?;
+    let csid = match first & 0x3F {
+        0 => 64 + u32::from(reader.u8()?),
+        1 => 64 + u32::from(u16::from_le_bytes(reader.array()?)),
+        csid => u32::from(csid),
+    };
+    Ok((first >> 6, ChunkStreamId(csid)))
+}
+
+/// Reads the message header of `fmt` 0, 1 or 2 and its extended timestamp.
+///
+/// # Errors
+/// [`Truncated`]: more bytes are needed.
+pub(super) fn read_fields(reader: &mut Reader<'_>, fmt: u8) -> Result<Fields, Truncated> {
+    let mut time = reader.u24()?;
+    let length_and_type = match fmt {
+        0 | 1 => Some((reader.u24()?, MessageType(reader.u8()?))),
+        _ => None,
+    };
+    let msid = match fmt {
+        0 => Some(MessageStreamId(reader.u32_le()?)),
+        _ => None,
+    };
+    let is_extended = time == TIMESTAMP_EXTENDED;
+    if is_extended {
+        time = reader.u32()?;
+    }
+    Ok(Fields {
+        time,
+        is_extended,
+        length_and_type,
+        msid,
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod decoder;
 mod encoder;
+mod extended;
 pub mod header;
 mod payload;
 
@@ -13,6 +14,12 @@ use crate::rtmp::message::MessageType;
 
 /// Chunk size of both directions until a Set Chunk Size message (RTMP 1.0 §5.4.1).
 pub const CHUNK_SIZE_DEFAULT: u32 = 128;
+
+/// Largest chunk size in use: no message, and so no chunk, is longer (RTMP 1.0 §5.4.1).
+pub const CHUNK_SIZE_MAX: u32 = 0xFF_FFFF;
+
+/// Longest message body that the 24-bit length field can state.
+pub const MESSAGE_BYTES_MAX: usize = 0xFF_FFFF;
 
 /// A chunk stream: one interleaved lane of a connection, 2..=65599 (RTMP 1.0 §5.3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -27,6 +27,17 @@ impl Payload {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Appends to a body that will be `length` bytes in the end: the allocation doubles as the
+    /// bytes arrive and ends at exactly that length.
+    pub(super) fn extend_towards(&mut self, length: usize, bytes: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < bytes.len() {
+            let left = length.saturating_sub(self.len());
+            self.bytes
+                .reserve_exact(self.len().min(left).max(bytes.len()));
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// The body.
     pub fn as_slice(&self) -> &[u8] {
         self.bytes.get(HEADER_ROOM..).unwrap_or_default()

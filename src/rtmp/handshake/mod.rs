@@ -5,6 +5,7 @@ mod client;
 mod digest;
 mod server;
 mod simple;
+mod sniff;
 
 pub use client::ClientHandshake;
 pub use server::ServerHandshake;
@@ -12,7 +13,7 @@ pub use server::ServerHandshake;
 /// Bytes of C1, S1, C2 and S2.
 pub const BLOCK_BYTES: usize = 1536;
 
-/// The only version byte that is spoken.
+/// C0 and S0: the version of plain RTMP, the only one spoken (RTMP 1.0 §5.2.2).
 const VERSION: u8 = 3;
 
 /// Which form of the handshake both sides use.
@@ -70,20 +71,31 @@ pub enum Guess {
     Unknown(u8),
 }
 
-impl Guess {
-    /// Looks at the first bytes of a connection.
-    fn check(input: &[u8]) -> Result<(), HandshakeError> {
-        let guess = match input {
-            [] | [VERSION, ..] => return Ok(()),
-            [0x16, ..] => Self::Tls,
-            [6 | 8 | 9, ..] => Self::Rtmpe,
-            [0x0D, b'\n', ..] | [0x0D] => Self::ProxyHeader,
-            [b'P', b'R', ..] => Self::ProxyHeader,
-            // GET, HEAD, POST, PUT, PATCH, OPTIONS, DELETE, CONNECT, and HTTP of a server.
-            [b'G' | b'H' | b'P' | b'O' | b'D' | b'C', ..] => Self::Http,
-            [other, ..] => Self::Unknown(*other),
-        };
-        Err(HandshakeError::NotRtmp(guess))
+/// Collects C0 + C1 or S0 + S1, in pieces of any size. Allocates as bytes arrive.
+#[derive(Debug, Default)]
+struct FirstBlock {
+    /// `received.len() <= 1 + BLOCK_BYTES`.
+    received: Vec<u8>,
+}
+
+impl FirstBlock {
+    /// Takes what belongs here off the front of `input`; the block without its version byte
+    /// once it is whole.
+    ///
+    /// # Errors
+    /// [`HandshakeError::NotRtmp`] as soon as the first bytes show it.
+    fn take(&mut self, input: &mut &[u8]) -> Result<Option<[u8; BLOCK_BYTES]>, HandshakeError> {
+        let missing = 1 + BLOCK_BYTES - self.received.len();
+        let (taken, rest) = input.split_at(missing.min(input.len()));
+        self.received.extend_from_slice(taken);
+        *input = rest;
+        if let Some(guess) = sniff::guess(&self.received) {
+            return Err(HandshakeError::NotRtmp(guess));
+        }
+        Ok(match self.received.split_first() {
+            Some((&VERSION, block)) => block.try_into().ok(),
+            _ => None,
+        })
     }
 }
 

@@ -1,18 +1,17 @@
 //! The server's side of the handshake.
+//!
+//! ```text
+//! AwaitC1 ── C0 + C1: S0 + S1 + S2 go out at once ──► AwaitC2 ── 1536 bytes, any ──► Done
+//!    └── first byte is not 3: NotRtmp
+//! ```
 
-use super::digest::{self, Block, Signer};
-use super::simple::{self, BlockBuffer};
-use super::{Guess, HandshakeError, HandshakeKind, Progress, VERSION};
-use crate::wire::Reader;
+use super::digest::{self, Side};
+use super::{BLOCK_BYTES, FirstBlock, HandshakeError, HandshakeKind, Progress, VERSION, simple};
 
-/// Our version in S1 when it carries a digest: 3 or more in the first byte tells ffmpeg to verify.
-const S1_VERSION: [u8; 4] = [4, 5, 0, 1];
-
-/// The server's side, from the first byte to the last of C2.
+/// The server's side, from the first byte to the last of the peer's second block.
 ///
-/// ```text
-/// C0 (1) ─► C1 (1536) ─► send S0, S1, S2 ─► C2 (1536, any content) ─► done
-/// ```
+/// Answers in the form that C1 has: with a digest at the same layout, or simple. What C2 says
+/// is not looked at: ffmpeg as a publisher echoes where a signature belongs.
 #[derive(Debug)]
 pub struct ServerHandshake {
     seed: u64,
@@ -21,9 +20,11 @@ pub struct ServerHandshake {
 
 #[derive(Debug)]
 enum State {
-    Version,
-    First(BlockBuffer),
-    Second(BlockBuffer, HandshakeKind),
+    /// C0 and what has arrived of C1.
+    AwaitC1(FirstBlock),
+    /// `left` bytes of C2 have not arrived.
+    AwaitC2 { left: usize, kind: HandshakeKind },
+    /// Nothing more is read.
     Done,
 }
 
@@ -32,7 +33,7 @@ impl ServerHandshake {
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
-            state: State::Version,
+            state: State::AwaitC1(FirstBlock::default()),
         }
     }
 
@@ -47,56 +48,55 @@ impl ServerHandshake {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Progress, HandshakeError> {
-        let mut reader = Reader::new(input);
+        let mut rest = input;
+        if let State::AwaitC1(received) = &mut self.state {
+            let Some(c1) = received.take(&mut rest)? else {
+                return Ok(Progress {
+                    consumed: input.len(),
+                    done: None,
+                });
+            };
+            let kind = self.answer(&c1, out);
+            self.state = State::AwaitC2 {
+                left: BLOCK_BYTES,
+                kind,
+            };
+        }
         let mut done = None;
-        while !reader.is_empty() && done.is_none() {
-            match &mut self.state {
-                State::Version => {
-                    Guess::check(input)?;
-                    reader = Reader::new(input.get(1..).unwrap_or_default());
-                    self.state = State::First(BlockBuffer::new());
-                }
-                State::First(buffer) => {
-                    if let Some(c1) = buffer.take(&mut reader) {
-                        let kind = answer(&c1, self.seed, out);
-                        self.state = State::Second(BlockBuffer::new(), kind);
-                    }
-                }
-                State::Second(buffer, kind) => {
-                    // Publishers of ffmpeg echo S1 even after a digest: nothing is verified.
-                    if buffer.take(&mut reader).is_some() {
-                        done = Some(*kind);
-                        self.state = State::Done;
-                    }
-                }
-                State::Done => break,
+        if let State::AwaitC2 { left, kind } = &mut self.state {
+            let taken = rest.len().min(*left);
+            (_, rest) = rest.split_at(taken);
+            *left -= taken;
+            if *left == 0 {
+                done = Some(*kind);
+                self.state = State::Done;
             }
         }
         Ok(Progress {
-            consumed: input.len() - reader.remaining(),
+            consumed: input.len() - rest.len(),
             done,
         })
     }
-}
 
-/// S0, S1 and S2 in one piece: clients wait for all of them.
-fn answer(c1: &Block, seed: u64, out: &mut Vec<u8>) -> HandshakeKind {
-    out.push(VERSION);
-    match digest::find(c1, Signer::Client) {
-        Some((layout, c1_digest)) => {
-            let mut s1 = simple::first_block(S1_VERSION, seed);
-            digest::seal(&mut s1, layout, Signer::Server);
-            let mut s2 = simple::filler(seed.wrapping_add(1));
-            digest::sign(&mut s2, &c1_digest, Signer::Server);
-            out.extend_from_slice(&*s1);
-            out.extend_from_slice(&*s2);
-            HandshakeKind::Digest(layout)
-        }
-        None => {
-            // Zeros for the version: without a digest, 3 or more there makes ffmpeg's player fail.
-            out.extend_from_slice(&*simple::first_block([0; 4], seed));
-            out.extend_from_slice(&*simple::echo(c1));
-            HandshakeKind::Simple
-        }
+    /// Appends S0, S1 and S2 for this C1.
+    fn answer(&self, c1: &[u8; BLOCK_BYTES], out: &mut Vec<u8>) -> HandshakeKind {
+        let mut filler = fastrand::Rng::with_seed(self.seed);
+        let mut s1 = simple::first_block(&mut filler);
+        let mut s2 = *c1;
+        let kind = match digest::find(c1, Side::Client) {
+            Some((layout, c1_digest)) => {
+                digest::put_version(&mut s1, Side::Server);
+                digest::put_digest(&mut s1, layout, Side::Server);
+                filler.fill(&mut s2);
+                digest::sign(&mut s2, Side::Server, &c1_digest);
+                HandshakeKind::Digest(layout)
+            }
+            None => HandshakeKind::Simple,
+        };
+        out.reserve(1 + 2 * BLOCK_BYTES);
+        out.push(VERSION);
+        out.extend_from_slice(&s1);
+        out.extend_from_slice(&s2);
+        kind
     }
 }

@@ -1,61 +1,19 @@
-//! Blocks of the simple handshake, and the filler of both.
+//! C1, C2, S1 and S2 of the simple handshake (RTMP 1.0 §5.2.3, §5.2.4).
+//!
+//! ```text
+//! C1, S1 | time u32 | zero u32            | 1528 random bytes           |
+//! C2, S2 | the peer's time | our time u32 | the peer's 1528 random bytes |
+//! ```
+//! The version in bytes 4..8 is zero here: S1 with a version of 3 or more makes an ffmpeg player
+//! insist on a digest. The second block is the peer's first one, byte for byte, as librtmp and
+//! nginx answer too; librtmp compares all 1536 bytes, our time included, and warns otherwise.
 
 use super::BLOCK_BYTES;
-use super::digest::Block;
-use crate::wire::Reader;
 
-/// A first block: time 0, `version` (zeros: no digest), filler.
-pub(super) fn first_block(version: [u8; 4], seed: u64) -> Box<Block> {
-    let mut block = filler(seed);
-    if let Some((time, rest)) = block.split_first_chunk_mut::<4>() {
-        *time = [0; 4];
-        if let Some(place) = rest.first_chunk_mut::<4>() {
-            *place = version;
-        }
-    }
+/// A first block (C1 or S1): time and version zero, then filler.
+pub(super) fn first_block(filler: &mut fastrand::Rng) -> [u8; BLOCK_BYTES] {
+    let mut block = [0; BLOCK_BYTES];
+    let (_, random) = block.split_at_mut(8);
+    filler.fill(random);
     block
-}
-
-/// A second block: an echo of the peer's first one, with our receive time (0) in the middle.
-pub(super) fn echo(peer_block: &Block) -> Box<Block> {
-    let mut block = Box::new(*peer_block);
-    if let Some(place) = block.get_mut(4..8) {
-        place.fill(0);
-    }
-    block
-}
-
-/// Bytes that nobody can expect; no secret depends on them.
-pub(super) fn filler(seed: u64) -> Box<Block> {
-    let mut block = Box::new([0; BLOCK_BYTES]);
-    fastrand::Rng::with_seed(seed).fill(block.as_mut_slice());
-    block
-}
-
-/// Collects a block that arrives in pieces.
-#[derive(Debug)]
-pub(super) struct BlockBuffer {
-    /// `len() < BLOCK_BYTES`
-    bytes: Vec<u8>,
-}
-
-impl BlockBuffer {
-    pub(super) fn new() -> Self {
-        Self { bytes: Vec::new() }
-    }
-
-    /// Takes what is missing off the front of `input`; gives the block when it is whole.
-    pub(super) fn take(&mut self, input: &mut Reader<'_>) -> Option<Box<Block>> {
-        let missing = BLOCK_BYTES - self.bytes.len();
-        let piece = input
-            .bytes(missing.min(input.remaining()))
-            .unwrap_or_default();
-        self.bytes.extend_from_slice(piece);
-        let block: Box<Block> = std::mem::take(&mut self.bytes)
-            .into_boxed_slice()
-            .try_into()
-            .map_err(|short: Box<[u8]>| self.bytes = short.into_vec())
-            .ok()?;
-        Some(block)
-    }
 }
