@@ -71,16 +71,16 @@ pub fn stream_path(
 ) -> Result<StreamPath, StreamPathTooLong> {
     let (app, app_query) = split_query(app);
     let (name, name_query) = split_query(name);
-    let (_, tc_url_query) = split_query(tc_url.unwrap_or_default());
+    // One client puts its tcUrl in quotes.
+    let tc_url = tc_url.unwrap_or_default().trim_matches(['\'', '"']);
+    let (_, tc_url_query) = split_query(tc_url);
     Ok(StreamPath {
         path: join_path([app, name])?,
         query: merge_queries([name_query, app_query, tc_url_query])?,
     })
 }
 
-/// Cuts the query off; quotes, which some clients put around `tcUrl`, are dropped.
 fn split_query(text: &str) -> (&str, &str) {
-    let text = text.trim_matches(['\'', '"']);
     text.split_once('?').unwrap_or((text, ""))
 }
 
@@ -271,6 +271,8 @@ mod tests {
         );
         check("live", "%ff", "", "live/\u{fffd}", "");
         check("live", "100%", "", "live/100%", "");
+        // A name may have quotes; only a tcUrl may stand in them.
+        check("live", "'cam%27", "", "live/'cam'", "");
     }
 
     #[test]
