@@ -147,9 +147,10 @@ impl ServerSession {
         let ping_after = self.config.limits.ping_after;
         self.timers.start(TimerKind::Ping, now, ping_after);
         while !matches!(self.state, State::Refused) {
-            let (consumed, message) = self.link.decode(rest)?;
+            let decoded = self.link.decode(rest);
             let restarted = self.link.has_restarted_messages();
             self.note(restarted.then_some(Note::MessageRestarted));
+            let (consumed, message) = decoded?;
             rest = rest.get(consumed..).unwrap_or_default();
             let Some(message) = message else { break };
             self.on_message(message)?;

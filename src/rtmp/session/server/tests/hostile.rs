@@ -142,6 +142,18 @@ fn faults_end_the_session() {
         matches!(outcome, Err(SessionError::Chunk(_))),
         "{outcome:?}"
     );
+    // A note that comes with the fault is not lost: it may say what led to it.
+    let mut subject = Subject::connected();
+    let mut bytes = vec![9, 0, 0, 0, 0, 4, 0, 9, 1, 0, 0, 0];
+    bytes.extend([0x27; 128]);
+    bytes.extend_from_within(..);
+    bytes.push(0xC0 | 20);
+    let outcome = subject.feed(&bytes);
+    assert!(
+        matches!(outcome, Err(SessionError::Chunk(_))),
+        "{outcome:?}"
+    );
+    assert_eq!(subject.events(), ["Note(MessageRestarted)"]);
     // Not RTMP at all.
     for first in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01", b"\x06"] {
         let mut subject = Subject::new(ServerConfig::default());
