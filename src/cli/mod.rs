@@ -1,15 +1,28 @@
 //! L4: the command line. The only layer that prints, reads arguments or exits.
 
+mod console;
+mod demo;
+mod pull;
+mod push;
 mod serve;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context;
+use clap::{ArgAction, Parser, Subcommand};
 
-/// An RTMP server and its push and pull clients.
+use crate::client::{Stopper, Target};
+use crate::rtmp::url::RtmpUrl;
+
+/// An RTMP server and its push and pull clients
 #[derive(Debug, Parser)]
 #[command(name = "millstream", version)]
 struct Arguments {
+    /// Say more: -v the steps of push and pull, -vv every message of the protocol
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -18,23 +31,84 @@ struct Arguments {
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
+    /// Run the server with a built-in test stream, to see a picture without a camera
+    Demo(demo::DemoArgs),
+    /// Send a file or standard input to a server
+    Push(push::PushArgs),
+    /// Receive a stream from a server into a file or to standard output
+    Pull(pull::PullArgs),
 }
 
 /// The program. Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = env_logger::Env::default().default_filter_or("info");
-    env_logger::Builder::from_env(filter)
-        .format_target(false)
-        .init();
+    start_log(&arguments);
+    let is_verbose = arguments.verbose > 0;
     let outcome = match &arguments.command {
-        Command::Serve(serve) => serve::run(serve),
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Push(args) => push::run(args, is_verbose),
+        Command::Pull(args) => pull::run(args, is_verbose),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{error:#}");
-            ExitCode::FAILURE
+        Err(error) => fail(&error),
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the command line is what prints")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("millstream: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// `RUST_LOG` goes before what the command and `-v` ask for.
+fn start_log(arguments: &Arguments) {
+    let is_server = matches!(arguments.command, Command::Serve(_) | Command::Demo(_));
+    let filter = match (arguments.verbose, is_server) {
+        (0, true) => "info",
+        (1, true) | (2.., _) => "debug",
+        (_, false) => "warn",
+    };
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
+        .format_target(false)
+        .init();
+}
+
+fn parse_target(url: &str, chunk_size: u32) -> anyhow::Result<Target> {
+    let url = RtmpUrl::parse(url)?;
+    Ok(Target::new(url, chunk_size)?)
+}
+
+/// The first SIGINT or SIGTERM closes the stream properly; a second one ends the process.
+fn stop_client_on_signal(stopper: Stopper) -> anyhow::Result<()> {
+    serve::on_signal(move || stopper.stop()).context("cannot watch for signals")
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| *duration <= Duration::from_secs(86_400))
+        .ok_or_else(|| "a number of seconds up to 86400 is expected, such as 5 or 0.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_may_have_a_fraction_and_an_end() {
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "-1", "NaN", "inf", "1e9", "5s"] {
+            assert!(parse_seconds(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -8,7 +8,8 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::server::{Config, Flush, Server, StopHandle};
+use super::parse_seconds;
+use crate::server::{Config, Flush, Server, StartError};
 
 /// What can be typed behind `serve`.
 #[derive(Debug, Clone, Args)]
@@ -41,9 +42,10 @@ pub(super) struct ServeArgs {
 
 /// Runs the server until SIGINT or SIGTERM.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let server = Server::start(args.config())?;
+    let server = Server::start(args.config()).map_err(with_advice)?;
+    let stop = server.stop_handle();
+    on_signal(move || stop.stop())?;
     announce(&server);
-    stop_on_signal(server.stop_handle())?;
     server.wait();
     log::info!("stopped");
     Ok(())
@@ -57,24 +59,40 @@ pub(super) fn announce(server: &Server) {
     }
 }
 
-/// From now on SIGINT and SIGTERM stop the server instead of the process; a second one does both.
-pub(super) fn stop_on_signal(stop: StopHandle) -> anyhow::Result<()> {
+/// Calls `stop` at the first SIGINT or SIGTERM; a second one ends the process at once.
+pub(super) fn on_signal(stop: impl Fn() + Send + 'static) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
+    let watch = move || {
+        for (count, signal) in signals.forever().enumerate() {
+            if count > 0 {
+                std::process::exit(128 + signal);
+            }
+            stop();
+        }
+    };
     std::thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || {
-            let mut is_second = false;
-            for signal in signals.forever() {
-                if is_second {
-                    std::process::exit(128 + signal);
-                }
-                is_second = true;
-                log::info!("stopping (signal {signal})");
-                stop.stop();
-            }
-        })
+        .spawn(watch)
         .context("cannot start the thread that watches for signals")?;
     Ok(())
+}
+
+/// What to do about a server that cannot start.
+pub(super) fn with_advice(error: StartError) -> anyhow::Error {
+    let advice = match &error {
+        StartError::Listen { cause, .. } => match cause.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "; something listens there already: stop it, or choose another port with --rtmp"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "; ports below 1024 need root: choose another one with --rtmp"
+            }
+            std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+            _ => "",
+        },
+        StartError::Worker(_) => "",
+    };
+    anyhow::anyhow!("{error}{advice}")
 }
 
 impl ServeArgs {
@@ -92,14 +110,6 @@ impl ServeArgs {
         config.timers.publisher_grace = self.publisher_grace;
         config
     }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| *duration <= Duration::from_secs(86_400))
-        .ok_or_else(|| "a number of seconds up to 86400 is expected, such as 5 or 0.5".to_owned())
 }
 
 fn parse_flush(text: &str) -> Result<Flush, String> {
@@ -130,14 +140,6 @@ mod tests {
         );
         for wrong in ["", "ms", "100", "100s", "0ms", "-1ms", "10001ms", "Now"] {
             assert!(parse_flush(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn seconds_may_have_a_fraction_and_an_end() {
-        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
-        for wrong in ["", "-1", "NaN", "inf", "1e9", "5s"] {
-            assert!(parse_seconds(wrong).is_err(), "{wrong}");
         }
     }
 }

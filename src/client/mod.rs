@@ -1,1 +1,27 @@
-//! L3: the clients, push and pull.
+//! L3: the clients, push and pull: one RTMP connection each, driven by a mio poll.
+//!
+//! ```text
+//!   Input ─► Pacer ─► push ─► Connection(ClientSession) ─► socket
+//!   Output ◄───────── pull ◄─ Connection(ClientSession) ◄─ socket
+//! ```
+//! They print nothing: what a person should know goes through [`Report`].
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod connection;
+mod error;
+mod input;
+mod output;
+mod pacing;
+pub mod pull;
+pub mod push;
+mod reactor;
+mod report;
+
+pub use connection::Target;
+pub use error::ClientError;
+pub use input::{Input, InputError, InputOptions};
+pub use output::{Output, OutputError};
+pub use reactor::{Reactor, Stopper};
+pub use report::{Progress, Report, Step};

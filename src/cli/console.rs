@@ -1,0 +1,150 @@
+//! What the clients tell, on the terminal: everything goes to stderr.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use crate::client::{Progress, Report, Step};
+
+/// How often the progress line is drawn.
+const REDRAW_EVERY: Duration = Duration::from_millis(250);
+
+/// The stretch over which the bitrate is measured.
+const RATE_OVER: Duration = Duration::from_secs(2);
+
+/// Prints steps, notices and a progress line.
+#[derive(Debug)]
+pub(super) struct Console {
+    shows_steps: bool,
+    shows_progress: bool,
+    has_line: bool,
+    drawn: Instant,
+    rate: Rate,
+}
+
+/// Bits per second over the last stretch.
+#[derive(Debug)]
+struct Rate {
+    since: Instant,
+    bytes: u64,
+    bits_per_second: f64,
+}
+
+impl Console {
+    /// `shows_steps`: `-v`. The progress line is drawn when stderr is a terminal.
+    pub(super) fn new(shows_steps: bool) -> Self {
+        let now = Instant::now();
+        Self {
+            shows_steps,
+            shows_progress: std::io::stderr().is_terminal(),
+            has_line: false,
+            drawn: now,
+            rate: Rate {
+                since: now,
+                bytes: 0,
+                bits_per_second: 0.0,
+            },
+        }
+    }
+
+    /// Shows nothing but notices.
+    pub(super) fn quiet() -> Self {
+        Self {
+            shows_progress: false,
+            ..Self::new(false)
+        }
+    }
+
+    /// Ends the progress line.
+    pub(super) fn finish(&mut self) {
+        if std::mem::take(&mut self.has_line) {
+            print("\n");
+        }
+    }
+
+    fn print_line(&mut self, line: &str) {
+        self.finish();
+        print(&format!("{line}\n"));
+    }
+}
+
+impl Report for Console {
+    fn step(&mut self, step: Step) {
+        if self.shows_steps {
+            let ms = step.took.as_secs_f64() * 1000.0;
+            self.print_line(&format!("step {}: {} ({ms:.1} ms)", step.number, step.text));
+        }
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.print_line(&format!("millstream: {text}"));
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let now = Instant::now();
+        if !self.shows_progress || now - self.drawn < REDRAW_EVERY {
+            return;
+        }
+        self.drawn = now;
+        self.has_line = true;
+        let rate = self.rate.update(progress.bytes, now);
+        let mut line = format!(
+            "\r{}  {rate:.0} kbit/s  {} frames",
+            clock(progress.time),
+            progress.video_frames.max(progress.audio_frames),
+        );
+        if progress.backlog > 0 {
+            line += &format!("  backlog {} kB", progress.backlog / 1000);
+        }
+        if progress.dropped > 0 {
+            line += &format!("  {} dropped", progress.dropped);
+        }
+        print(&format!("{line}\x1b[K"));
+    }
+}
+
+impl Rate {
+    /// kbit/s.
+    fn update(&mut self, bytes: u64, now: Instant) -> f64 {
+        let elapsed = now - self.since;
+        if elapsed >= RATE_OVER || self.bits_per_second == 0.0 {
+            let fresh = u32::try_from(bytes.saturating_sub(self.bytes)).unwrap_or(u32::MAX);
+            self.bits_per_second = f64::from(fresh) * 8.0 / elapsed.as_secs_f64().max(0.001);
+        }
+        if elapsed >= RATE_OVER {
+            self.since = now;
+            self.bytes = bytes;
+        }
+        self.bits_per_second / 1000.0
+    }
+}
+
+/// `00:01:02.3`
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!(
+        "{:02}:{:02}:{:02}.{}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        time.subsec_millis() / 100
+    )
+}
+
+/// A terminal that is gone is no reason to stop.
+fn print(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    if stderr.write_all(text.as_bytes()).is_ok() {
+        stderr.flush().unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_shown_as_a_clock() {
+        assert_eq!(clock(Duration::from_millis(62_345)), "00:01:02.3");
+        assert_eq!(clock(Duration::from_secs(5 * 3600)), "05:00:00.0");
+    }
+}

@@ -1,0 +1,85 @@
+//! `millstream demo`: the server, and a built-in test stream pushed to it over real RTMP.
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::console::Console;
+use super::{parse_target, serve};
+use crate::client::push::{self, PushOptions};
+use crate::client::{ClientError, Input, Reactor};
+use crate::server::{Config, Server};
+
+/// 9.6 s of a moving picture and sound; `demo/make.sh` makes it.
+const STREAM: &[u8] = include_bytes!("demo/stream.flv");
+
+/// What can be typed behind `demo`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct DemoArgs {
+    /// Address and port of the server; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:1935")]
+    rtmp: SocketAddr,
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
+    let config = Config {
+        rtmp: vec![args.rtmp],
+        ..Config::default()
+    };
+    let server = Server::start(config).map_err(serve::with_advice)?;
+    let address = *server
+        .rtmp_addresses()
+        .first()
+        .context("the server has no listener")?;
+    let url = format!("rtmp://{}/live/demo", reachable(address));
+    serve::announce(&server);
+    invite(&url);
+    let mut reactor = Reactor::new()?;
+    let (stopper, stop) = (reactor.stopper().clone(), server.stop_handle());
+    serve::on_signal(move || {
+        stopper.stop();
+    })?;
+    let target = parse_target(&url, 4096)?;
+    let options = PushOptions {
+        loops: true,
+        ..PushOptions::default()
+    };
+    let input = Input::bytes("the test stream", STREAM);
+    let outcome = push::run(&mut reactor, &target, input, options, &mut Console::quiet());
+    stop.stop();
+    server.wait();
+    match outcome {
+        Ok(_) | Err(ClientError::Stopped) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What to type to see it.
+#[allow(clippy::print_stdout, reason = "the command line is what prints")]
+fn invite(url: &str) {
+    println!(
+        "A test stream is being pushed to {url}. Watch it with one of
+
+    ffplay -fflags nobuffer {url}
+    vlc {url}
+    mpv {url}
+
+or keep some of it with
+
+    millstream pull {url} demo.mp4 --duration 10
+
+Ctrl-C ends it."
+    );
+}
+
+/// The address under which the server is reached from this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

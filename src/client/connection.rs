@@ -1,0 +1,401 @@
+//! One TCP connection with a client session on it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use mio::Interest;
+use mio::net::TcpStream;
+
+use super::reactor::CONNECTION;
+use super::{ClientError, Reactor, Report, Step};
+use crate::net::socket;
+use crate::rtmp::session::{
+    ClientConfig, ClientEvent, ClientRole, ClientSession, ClientState, SessionError, SessionLimits,
+    TimerKind,
+};
+use crate::rtmp::url::RtmpUrl;
+
+/// How long one address may take to accept.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the handshake may take, and each reply after it.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long we wait for the server to confirm the end of our publish.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After our side is shut: how long the server's last bytes are read. Closing over unread bytes
+/// makes the kernel reset the connection, which can destroy what is on its way to the server.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// FourCCs that a player of ours takes, besides everything that FLV has always had.
+const FOUR_CC: &[&str] = &["*"];
+
+/// Where a live stream is, and how it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    url: RtmpUrl,
+    chunk_size: u32,
+}
+
+impl Target {
+    /// `chunk_size`: the one that a publisher sends with, bytes.
+    ///
+    /// # Errors
+    /// RTMPS, which is not supported yet, and URLs without a stream name.
+    pub fn new(url: RtmpUrl, chunk_size: u32) -> Result<Self, ClientError> {
+        if url.tls {
+            return Err(ClientError::TlsUnsupported(url.to_string()));
+        }
+        if url.app.is_empty() && url.stream_name.is_empty() {
+            return Err(ClientError::NoStream(url.to_string()));
+        }
+        Ok(Self { url, chunk_size })
+    }
+
+    /// The same stream on the server that this one sends us to.
+    pub(super) fn redirected(&self, tc_url: &str) -> Self {
+        Self {
+            url: self
+                .url
+                .with_tc_url(tc_url)
+                .unwrap_or_else(|_| self.url.clone()),
+            chunk_size: self.chunk_size,
+        }
+    }
+
+    fn config(&self, role: ClientRole) -> ClientConfig {
+        ClientConfig {
+            role,
+            app: self.url.app.clone(),
+            stream_name: self.url.stream_name.clone(),
+            tc_url: self.url.tc_url(),
+            digest: None,
+            chunk_size: self.chunk_size,
+            limits: SessionLimits {
+                handshake_timeout: REPLY_TIMEOUT,
+                request_timeout: REPLY_TIMEOUT,
+                ..SessionLimits::default()
+            },
+        }
+    }
+}
+
+/// A connection, from its first byte to its last.
+#[derive(Debug)]
+pub(super) struct Connection {
+    socket: TcpStream,
+    address: SocketAddr,
+    session: ClientSession,
+    can_read: bool,
+    can_write: bool,
+    /// `sent <= output.len()`
+    output: Vec<u8>,
+    sent: usize,
+    read_buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Steps 1 and 2 and the request: returns when the server has accepted `publish` or `play`.
+    /// Events behind that are left to be polled.
+    pub(super) fn open(
+        reactor: &mut Reactor,
+        target: &Target,
+        role: ClientRole,
+        report: &mut dyn Report,
+    ) -> Result<Self, ClientError> {
+        let start = Instant::now();
+        let (socket, address) = connect(reactor, target)?;
+        report.step(Step {
+            number: 1,
+            text: format!("TCP connection to {address}"),
+            took: start.elapsed(),
+        });
+        let now = Instant::now();
+        let mut session = ClientSession::new(target.config(role), fastrand::u64(..), now);
+        if role == ClientRole::Play {
+            session.declare_four_cc(FOUR_CC);
+        }
+        let mut connection = Self {
+            socket,
+            address,
+            session,
+            can_read: true,
+            can_write: true,
+            output: Vec::new(),
+            sent: 0,
+            read_buffer: vec![0; READ_BUFFER_BYTES],
+        };
+        connection.negotiate(reactor, report)?;
+        Ok(connection)
+    }
+
+    fn negotiate(
+        &mut self,
+        reactor: &mut Reactor,
+        report: &mut dyn Report,
+    ) -> Result<(), ClientError> {
+        let start = Instant::now();
+        loop {
+            let outcome = self.turn(reactor, None);
+            while let Some(event) = self.session.poll_event() {
+                match event {
+                    ClientEvent::Handshaken(kind) => report.step(Step {
+                        number: 2,
+                        text: format!("handshake ({kind:?})").to_lowercase(),
+                        took: start.elapsed(),
+                    }),
+                    ClientEvent::Started => return Ok(()),
+                    ClientEvent::Rejected(rejection) => {
+                        return Err(ClientError::Rejected(rejection));
+                    }
+                    ClientEvent::Ended(_) => return Err(self.closed()),
+                    other => log::debug!("{}: {other:?}", self.address),
+                }
+            }
+            outcome?;
+            if reactor.stopper().is_stopped() {
+                return Err(ClientError::Stopped);
+            }
+        }
+    }
+
+    /// Sends what waits, reads what is there, and sleeps up to `until` if there was nothing to
+    /// do. Events that came before an error can still be polled after it.
+    pub(super) fn turn(
+        &mut self,
+        reactor: &mut Reactor,
+        until: Option<Instant>,
+    ) -> Result<(), ClientError> {
+        self.flush()?;
+        if !self.can_read {
+            let until = [until, self.session.poll_timeout()]
+                .into_iter()
+                .flatten()
+                .min();
+            let readiness = reactor.sleep(until).map_err(ClientError::System)?;
+            self.can_read |= readiness.is_readable;
+            self.can_write |= readiness.is_writable;
+        }
+        if self.can_read {
+            self.read()?;
+        }
+        let now = Instant::now();
+        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session
+                .handle_timeout(now)
+                .map_err(|error| self.session_error(error))?;
+        }
+        self.flush()
+    }
+
+    /// The next event of the session.
+    pub(super) fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.session.poll_event()
+    }
+
+    /// To send media.
+    pub(super) fn session(&mut self) -> &mut ClientSession {
+        &mut self.session
+    }
+
+    /// Bytes that the kernel has not taken yet, after [`Self::flush`].
+    pub(super) fn backlog(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    /// Step 5: says goodbye, waits for the server's word, closes. The answer is for the person.
+    pub(super) fn close(mut self, reactor: &mut Reactor) -> String {
+        let start = Instant::now();
+        self.session.close(start);
+        let confirmation = self.confirmation(reactor, start + CONFIRM_TIMEOUT);
+        if self.socket.shutdown(Shutdown::Write).is_ok() {
+            self.drain(reactor, Instant::now() + DRAIN_TIMEOUT);
+        }
+        confirmation
+    }
+
+    fn confirmation(&mut self, reactor: &mut Reactor, deadline: Instant) -> String {
+        loop {
+            let outcome = self.turn(reactor, Some(deadline));
+            while let Some(event) = self.session.poll_event() {
+                if let ClientEvent::CloseConfirmed(by) = event {
+                    return format!("confirmed by the server with {by}");
+                }
+            }
+            if let Err(error) = outcome {
+                return format!("not confirmed: {error}");
+            }
+            if self.session.state() == ClientState::Closed && self.backlog() == 0 {
+                return "goodbye sent".to_owned();
+            }
+            if Instant::now() >= deadline {
+                return format!("not confirmed within {} s", CONFIRM_TIMEOUT.as_secs());
+            }
+        }
+    }
+
+    /// Reads and throws away until the server has closed its side too.
+    fn drain(&mut self, reactor: &mut Reactor, deadline: Instant) {
+        while Instant::now() < deadline {
+            match self.socket.read(&mut self.read_buffer) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if reactor.sleep(Some(deadline)).is_err() {
+                        return;
+                    }
+                }
+                Ok(0) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Gives the socket what the session has to send, as far as it takes it.
+    pub(super) fn flush(&mut self) -> Result<(), ClientError> {
+        while let Some(bytes) = self.session.poll_output() {
+            if self.backlog() == 0 {
+                self.output = bytes;
+                self.sent = 0;
+            } else {
+                self.output.extend_from_slice(&bytes);
+            }
+        }
+        while self.can_write && self.backlog() > 0 {
+            let rest = self.output.get(self.sent..).unwrap_or_default();
+            match self.socket.write(rest) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.can_write = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.lost(error)),
+            }
+        }
+        if self.sent > READ_BUFFER_BYTES {
+            self.output.drain(..self.sent);
+            self.sent = 0;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), ClientError> {
+        match self.socket.read(&mut self.read_buffer) {
+            Ok(0) => Err(self.closed()),
+            Ok(count) => {
+                let input = self.read_buffer.get(..count).unwrap_or_default();
+                self.session
+                    .handle_input(Instant::now(), input)
+                    .map_err(|error| self.session_error(error))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.can_read = false;
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    /// What we wait for at present.
+    fn awaited(&self) -> &'static str {
+        match self.session.state() {
+            ClientState::Handshaking => "the handshake",
+            ClientState::Connecting => "connect",
+            ClientState::CreatingStream => "createStream",
+            ClientState::Starting | ClientState::Started => "publish or play",
+            ClientState::Closing | ClientState::Closed => "our goodbye",
+        }
+    }
+
+    fn closed(&self) -> ClientError {
+        match self.session.state() {
+            ClientState::Handshaking => ClientError::NoHandshake(self.address),
+            ClientState::Connecting | ClientState::CreatingStream | ClientState::Starting => {
+                ClientError::ClosedUnanswered(self.awaited())
+            }
+            ClientState::Started | ClientState::Closing | ClientState::Closed => {
+                ClientError::Closed
+            }
+        }
+    }
+
+    fn lost(&self, error: io::Error) -> ClientError {
+        match self.session.state() {
+            ClientState::Started | ClientState::Closing | ClientState::Closed => {
+                ClientError::Lost(error)
+            }
+            _ => self.closed(),
+        }
+    }
+
+    fn session_error(&self, error: SessionError) -> ClientError {
+        match error {
+            SessionError::Handshake(cause) => ClientError::NotRtmp {
+                address: self.address,
+                cause,
+            },
+            SessionError::Timeout(TimerKind::Handshake) => ClientError::NoHandshake(self.address),
+            SessionError::Timeout(TimerKind::Request) => ClientError::Unanswered(self.awaited()),
+            SessionError::Timeout(TimerKind::Ping) => {
+                ClientError::Lost(io::Error::from(io::ErrorKind::TimedOut))
+            }
+            other => ClientError::Session(other),
+        }
+    }
+}
+
+/// Step 1: tries the addresses of the host one after the other.
+fn connect(reactor: &mut Reactor, target: &Target) -> Result<(TcpStream, SocketAddr), ClientError> {
+    let host = target.url.host.clone();
+    let no_such_host = |cause| ClientError::NoSuchHost {
+        host: host.clone(),
+        cause,
+    };
+    let addresses = (host.as_str(), target.url.port)
+        .to_socket_addrs()
+        .map_err(no_such_host)?;
+    let mut last = no_such_host(io::Error::from(io::ErrorKind::NotFound));
+    for address in addresses {
+        match connect_to(reactor, address) {
+            Ok(socket) => return Ok((socket, address)),
+            Err(error @ (ClientError::Stopped | ClientError::System(_))) => return Err(error),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn connect_to(reactor: &mut Reactor, address: SocketAddr) -> Result<TcpStream, ClientError> {
+    let failed = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::ConnectionRefused => ClientError::Refused(address),
+        io::ErrorKind::TimedOut => ClientError::ConnectTimeout(address),
+        _ => ClientError::Connect { address, cause },
+    };
+    let mut socket = TcpStream::connect(address).map_err(failed)?;
+    reactor
+        .registry()
+        .register(
+            &mut socket,
+            CONNECTION,
+            Interest::READABLE | Interest::WRITABLE,
+        )
+        .map_err(ClientError::System)?;
+    let deadline = Instant::now() + CONNECT_TIMEOUT;
+    loop {
+        let readiness = reactor.sleep(Some(deadline)).map_err(ClientError::System)?;
+        if reactor.stopper().is_stopped() {
+            return Err(ClientError::Stopped);
+        }
+        if let Some(error) = socket.take_error().map_err(failed)? {
+            return Err(failed(error));
+        }
+        if readiness.is_writable && socket.peer_addr().is_ok() {
+            socket::prepare(&socket).map_err(failed)?;
+            return Ok(socket);
+        }
+        if Instant::now() >= deadline {
+            return Err(ClientError::ConnectTimeout(address));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Why a client could not do its job: one line that says what, where and what to try.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::{InputError, OutputError};
+use crate::rtmp::handshake::HandshakeError;
+use crate::rtmp::session::{Rejection, SessionError, Stage};
+
+/// Why a client gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL asks for TLS.
+    #[error("{0}: RTMPS is not supported yet; try rtmp://")]
+    TlsUnsupported(String),
+    /// The URL names no stream.
+    #[error("{0}: the URL names no stream; it should look like rtmp://HOST/APP/KEY")]
+    NoStream(String),
+    /// The name has no address.
+    #[error("no such host: {host} ({cause}); check the name in the URL")]
+    NoSuchHost {
+        /// The name.
+        host: String,
+        /// What the resolver says.
+        cause: io::Error,
+    },
+    /// Nobody listens there.
+    #[error(
+        "{0} refused the connection: nothing listens on that port; check the port, and that the server runs"
+    )]
+    Refused(SocketAddr),
+    /// No answer to the connect.
+    #[error("{0} does not answer; check the address, and firewalls on the way")]
+    ConnectTimeout(SocketAddr),
+    /// Any other failure of the connect.
+    #[error("cannot connect to {address}: {cause}")]
+    Connect {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The peer speaks another protocol.
+    #[error(
+        "{address} does not speak RTMP: {cause}; check the port in the URL (RTMP is mostly on 1935)"
+    )]
+    NotRtmp {
+        /// The address.
+        address: SocketAddr,
+        /// What its first bytes look like.
+        cause: HandshakeError,
+    },
+    /// The peer closed or stayed silent during the handshake.
+    #[error(
+        "{0} accepted the connection but did not finish the RTMP handshake; is it an RTMP server?"
+    )]
+    NoHandshake(SocketAddr),
+    /// The server refused.
+    #[error("{}", describe_rejection(.0))]
+    Rejected(Rejection),
+    /// The server closed the connection while we waited for its answer.
+    #[error(
+        "the server closed the connection without an answer to {0}; is the stream name allowed there?"
+    )]
+    ClosedUnanswered(&'static str),
+    /// The server did not answer in time.
+    #[error("the server did not answer {0} in time")]
+    Unanswered(&'static str),
+    /// The connection broke while media flowed.
+    #[error("connection lost: {0}")]
+    Lost(io::Error),
+    /// The server closed the connection while media flowed.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The server ended our publish.
+    #[error("the server ended the stream")]
+    EndedByServer,
+    /// The server broke the protocol.
+    #[error("the server broke the protocol: {0}")]
+    Session(SessionError),
+    /// Nothing came for too long.
+    #[error("no media for {0} s")]
+    NoMedia(u64),
+    /// We were told to stop before anything was sent or received.
+    #[error("stopped before the stream started")]
+    Stopped,
+    /// The input cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The system failed us.
+    #[error("system error: {0}")]
+    System(io::Error),
+}
+
+impl ClientError {
+    /// Whether another try can help.
+    pub(super) fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::NoSuchHost { .. }
+            | Self::Refused(_)
+            | Self::ConnectTimeout(_)
+            | Self::Connect { .. }
+            | Self::NoHandshake(_)
+            | Self::ClosedUnanswered(_)
+            | Self::Unanswered(_)
+            | Self::Lost(_)
+            | Self::Closed
+            | Self::EndedByServer
+            | Self::Session(_)
+            | Self::NoMedia(_) => true,
+            // The old session of the same name may be dying, or the publisher coming.
+            Self::Rejected(rejection) => !rejection.wants_authentication(),
+            Self::TlsUnsupported(_)
+            | Self::NoStream(_)
+            | Self::NotRtmp { .. }
+            | Self::Stopped
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::System(_) => false,
+        }
+    }
+}
+
+fn describe_rejection(rejection: &Rejection) -> String {
+    let what = match rejection.stage {
+        Stage::Connect => "refused the connection to its application",
+        Stage::CreateStream => "refused to create a stream",
+        Stage::Publish => "refused the publish",
+        Stage::Play => "refused the play",
+    };
+    let words = [rejection.code.as_str(), rejection.description.as_str()]
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(": ");
+    let hint = if rejection.wants_authentication() {
+        "it wants a user name and password, which is not supported yet"
+    } else {
+        match rejection.code.as_str() {
+            "NetStream.Publish.BadName" => {
+                "somebody publishes under this name already, or the name is not allowed"
+            }
+            "NetStream.Publish.Denied" | "NetStream.Publish.Rejected" => "check the stream key",
+            "NetStream.Play.StreamNotFound" => "nobody publishes it; check app and key in the URL",
+            "NetConnection.Connect.InvalidApp" => "the server knows no such app; check the URL",
+            _ => "check app and key in the URL",
+        }
+    };
+    let words = if words.is_empty() {
+        String::new()
+    } else {
+        format!(" ({words})")
+    };
+    format!("the server {what}{words}: {hint}")
+}

@@ -1,0 +1,395 @@
+//! What is pushed: a file or standard input, as FLV tags.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, TryRecvError};
+
+use super::Stopper;
+use crate::media::annexb::{AnnexBError, TagReader, UnitReader};
+use crate::media::flv::{self, FlvError, HevcForm, Tag};
+use crate::media::{InputFormat, SNIFF_SIZE, sniff};
+
+/// One read of a file or of standard input.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Reads of standard input that may wait for us: 1 MiB. Beyond that the writer waits.
+const PIPE_READS_MAX: usize = 16;
+
+/// Why the input cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {name}: {cause}")]
+    Read {
+        /// Path, or "standard input".
+        name: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// It is nothing that we know.
+    #[error("{name} is not FLV, MP4, H.264 or H.265; if you know better, say so with --format")]
+    UnknownFormat {
+        /// Path, or "standard input".
+        name: String,
+    },
+    /// An FLV file is damaged.
+    #[error("{name}: {cause}")]
+    Flv {
+        /// Path, or "standard input".
+        name: String,
+        /// What is wrong.
+        cause: FlvError,
+    },
+    /// A byte stream is damaged.
+    #[error("{name}: {cause}")]
+    AnnexB {
+        /// Path, or "standard input".
+        name: String,
+        /// What is wrong.
+        cause: AnnexBError,
+    },
+    /// An MP4 file that cannot be used.
+    #[error("{name}: {cause}")]
+    Mp4 {
+        /// Path.
+        name: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// There was nothing to push in it.
+    #[error("{name} has no audio or video in it")]
+    Empty {
+        /// Path, or "standard input".
+        name: String,
+    },
+}
+
+/// How an input is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InputOptions {
+    /// Instead of what its first bytes look like.
+    pub format: Option<InputFormat>,
+    /// Frames per second of a raw byte stream, instead of what it says itself.
+    pub frame_rate: Option<f64>,
+    /// HEVC as codec id 12 instead of `hvc1`, for servers and players that know only that.
+    pub uses_codec_id_12: bool,
+}
+
+/// What the input has next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// A tag.
+    Tag(Tag),
+    /// Nothing yet; whoever feeds it wakes the client.
+    Wait,
+    /// It is over.
+    End,
+}
+
+/// A file or standard input.
+#[derive(Debug)]
+pub struct Input {
+    name: String,
+    source: Source,
+    options: InputOptions,
+    format: InputFormat,
+    parser: Parser,
+    /// Bytes that were read to sniff the format.
+    ahead: Vec<u8>,
+    has_ended: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    File {
+        path: PathBuf,
+        file: File,
+    },
+    /// A file that is in memory whole.
+    Bytes(&'static [u8]),
+    Pipe {
+        reads: Receiver<io::Result<Vec<u8>>>,
+        started: Instant,
+    },
+}
+
+#[derive(Debug)]
+enum Parser {
+    Flv(flv::Reader),
+    AnnexB(TagReader),
+    /// A live byte stream: frames are stamped with their time of arrival.
+    Live(UnitReader, LiveClock),
+}
+
+/// Stamps of a live byte stream.
+#[derive(Debug, Default)]
+struct LiveClock {
+    last: Option<i64>,
+    ready: VecDeque<Tag>,
+}
+
+impl Input {
+    /// Opens a file and finds out what it is.
+    ///
+    /// # Errors
+    /// [`InputError`]: it cannot be read, or is nothing that we know.
+    pub fn file(path: &Path, options: InputOptions) -> Result<Self, InputError> {
+        let name = path.display().to_string();
+        let mut file = File::open(path).map_err(|cause| InputError::Read {
+            name: name.clone(),
+            cause,
+        })?;
+        let mut ahead = Vec::new();
+        file.by_ref()
+            .take(SNIFF_SIZE as u64)
+            .read_to_end(&mut ahead)
+            .map_err(|cause| InputError::Read {
+                name: name.clone(),
+                cause,
+            })?;
+        let format = options.format.or_else(|| sniff(&ahead));
+        let format = format.ok_or_else(|| InputError::UnknownFormat { name: name.clone() })?;
+        let source = Source::File {
+            path: path.to_owned(),
+            file,
+        };
+        Self::new(name, source, options, format, ahead)
+    }
+
+    /// An FLV file that is in memory.
+    pub fn bytes(name: &str, bytes: &'static [u8]) -> Self {
+        Self {
+            name: name.to_owned(),
+            source: Source::Bytes(bytes),
+            options: InputOptions::default(),
+            format: InputFormat::Flv,
+            parser: Parser::Flv(flv::Reader::new()),
+            ahead: bytes.to_vec(),
+            has_ended: false,
+        }
+    }
+
+    /// Reads standard input on a thread of its own; `stopper` wakes the client for it. Returns
+    /// when there is enough to tell what it is.
+    ///
+    /// # Errors
+    /// [`InputError`], as for files; MP4 is refused.
+    pub fn stdin(stopper: &Stopper, options: InputOptions) -> Result<Self, InputError> {
+        let name = "standard input".to_owned();
+        let failed = |cause| InputError::Read {
+            name: name.clone(),
+            cause,
+        };
+        let (sender, reads) = crossbeam_channel::bounded(PIPE_READS_MAX);
+        let waker = stopper.clone();
+        let read_on = move || {
+            let mut stdin = io::stdin().lock();
+            loop {
+                let mut buffer = vec![0; READ_BYTES];
+                let read = stdin.read(&mut buffer).map(|count| {
+                    buffer.truncate(count);
+                    buffer
+                });
+                let is_last = read.as_ref().map_or(true, Vec::is_empty);
+                if sender.send(read).is_err() || is_last {
+                    break;
+                }
+                waker.wake();
+            }
+            drop(sender);
+            waker.wake();
+        };
+        std::thread::Builder::new()
+            .name("stdin".to_owned())
+            .spawn(read_on)
+            .map_err(failed)?;
+        let mut ahead = Vec::new();
+        let mut sniffed = options.format;
+        while sniffed.is_none() && ahead.len() < SNIFF_SIZE && !stopper.is_stopped() {
+            match reads.recv() {
+                Ok(Ok(bytes)) if !bytes.is_empty() => ahead.extend_from_slice(&bytes),
+                Ok(Err(cause)) => return Err(failed(cause)),
+                Ok(Ok(_)) | Err(_) => break,
+            }
+            sniffed = sniff(&ahead);
+        }
+        let format = sniffed.ok_or_else(|| InputError::UnknownFormat { name: name.clone() })?;
+        let source = Source::Pipe {
+            reads,
+            started: Instant::now(),
+        };
+        Self::new(name, source, options, format, ahead)
+    }
+
+    fn new(
+        name: String,
+        source: Source,
+        options: InputOptions,
+        format: InputFormat,
+        ahead: Vec<u8>,
+    ) -> Result<Self, InputError> {
+        let parser = Parser::Flv(flv::Reader::new());
+        let mut input = Self {
+            name,
+            source,
+            options,
+            format,
+            parser,
+            ahead: Vec::new(),
+            has_ended: false,
+        };
+        input.parser = input.new_parser()?;
+        input.ahead = ahead;
+        Ok(input)
+    }
+
+    /// Whether it comes at its own pace: then nothing is held back or looped.
+    pub fn is_live(&self) -> bool {
+        matches!(self.parser, Parser::Live(..))
+    }
+
+    /// What it is called in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Goes back to the start of a file. False for a pipe, which has no start to go back to.
+    pub(super) fn rewind(&mut self) -> Result<bool, InputError> {
+        match &mut self.source {
+            Source::Pipe { .. } => return Ok(false),
+            Source::Bytes(bytes) => self.ahead = bytes.to_vec(),
+            Source::File { path, file } => {
+                *file = File::open(path.as_path()).map_err(|cause| InputError::Read {
+                    name: self.name.clone(),
+                    cause,
+                })?;
+                self.ahead.clear();
+            }
+        }
+        self.has_ended = false;
+        self.parser = self.new_parser()?;
+        Ok(true)
+    }
+
+    /// The next tag, sequence headers before what needs them.
+    pub(super) fn next(&mut self) -> Result<Next, InputError> {
+        loop {
+            if let Some(tag) = self.parsed()? {
+                return Ok(Next::Tag(tag));
+            }
+            if self.has_ended {
+                return Ok(Next::End);
+            }
+            if !self.read_on()? {
+                return Ok(Next::Wait);
+            }
+        }
+    }
+
+    fn parsed(&mut self) -> Result<Option<Tag>, InputError> {
+        let name = &self.name;
+        let flv_error = |cause| InputError::Flv {
+            name: name.clone(),
+            cause,
+        };
+        let annexb_error = |cause| InputError::AnnexB {
+            name: name.clone(),
+            cause,
+        };
+        match &mut self.parser {
+            Parser::Flv(reader) => reader.poll_tag().map_err(flv_error),
+            Parser::AnnexB(reader) => reader.poll_tag().map_err(annexb_error),
+            Parser::Live(units, clock) => {
+                if let Source::Pipe { started, .. } = &self.source {
+                    while let Some(unit) = units.poll_unit().map_err(annexb_error)? {
+                        let arrival = i64::try_from(started.elapsed().as_millis());
+                        clock.stamp(&unit, arrival.unwrap_or(i64::MAX), hevc_form(self.options));
+                    }
+                }
+                Ok(clock.ready.pop_front())
+            }
+        }
+    }
+
+    /// Feeds the parser; false when there is nothing to read yet.
+    fn read_on(&mut self) -> Result<bool, InputError> {
+        let bytes = if self.ahead.is_empty() {
+            match &mut self.source {
+                Source::File { file, .. } => {
+                    let mut buffer = vec![0; READ_BYTES];
+                    let count = file.read(&mut buffer).map_err(|cause| InputError::Read {
+                        name: self.name.clone(),
+                        cause,
+                    })?;
+                    buffer.truncate(count);
+                    buffer
+                }
+                Source::Bytes(_) => Vec::new(),
+                Source::Pipe { reads, .. } => match reads.try_recv() {
+                    Ok(read) => read.map_err(|cause| InputError::Read {
+                        name: self.name.clone(),
+                        cause,
+                    })?,
+                    Err(TryRecvError::Empty) => return Ok(false),
+                    Err(TryRecvError::Disconnected) => Vec::new(),
+                },
+            }
+        } else {
+            std::mem::take(&mut self.ahead)
+        };
+        self.has_ended = bytes.is_empty();
+        match &mut self.parser {
+            Parser::Flv(reader) => reader.handle_input(&bytes),
+            Parser::AnnexB(reader) if self.has_ended => reader.finish(),
+            Parser::AnnexB(reader) => reader.handle_input(&bytes),
+            Parser::Live(reader, _) if self.has_ended => reader.finish(),
+            Parser::Live(reader, _) => reader.handle_input(&bytes),
+        }
+        Ok(true)
+    }
+
+    fn new_parser(&self) -> Result<Parser, InputError> {
+        let is_pipe = matches!(self.source, Source::Pipe { .. });
+        Ok(match self.format {
+            InputFormat::Flv => Parser::Flv(flv::Reader::new()),
+            InputFormat::AnnexB(codec) if is_pipe && self.options.frame_rate.is_none() => {
+                Parser::Live(UnitReader::new(codec), LiveClock::default())
+            }
+            InputFormat::AnnexB(codec) => Parser::AnnexB(TagReader::new(
+                codec,
+                self.options.frame_rate,
+                hevc_form(self.options),
+            )),
+            InputFormat::Mp4 => {
+                return Err(InputError::Mp4 {
+                    name: self.name.clone(),
+                    cause: "MP4 cannot be read yet".to_owned(),
+                });
+            }
+        })
+    }
+}
+
+fn hevc_form(options: InputOptions) -> HevcForm {
+    if options.uses_codec_id_12 {
+        HevcForm::CodecId12
+    } else {
+        HevcForm::Enhanced
+    }
+}
+
+impl LiveClock {
+    /// Arrival in milliseconds is the dts; frames that come in one read stay apart.
+    fn stamp(&mut self, unit: &crate::media::annexb::AccessUnit, arrival: i64, form: HevcForm) {
+        let dts = self.last.map_or(arrival, |last| arrival.max(last + 1));
+        self.last = Some(dts);
+        if let Some(header) = unit.sequence_header(form) {
+            self.ready.push_back(Tag::video(dts, header));
+        }
+        self.ready.push_back(Tag::video(dts, unit.body(0, form)));
+    }
+}

@@ -1,0 +1,66 @@
+//! What a client tells the person who runs it.
+
+use std::time::Duration;
+
+use crate::media::flv::Metadata;
+
+/// One of the five steps of both processes, done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// 1 TCP connect, 2 handshake, 3 metadata, 4 audio and video, 5 close.
+    pub number: u8,
+    /// What happened.
+    pub text: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How far a client is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Stream time sent or received.
+    pub time: Duration,
+    /// Wall time since the media began.
+    pub elapsed: Duration,
+    /// Bytes of audio and video.
+    pub bytes: u64,
+    /// Video frames, sequence headers not counted.
+    pub video_frames: u64,
+    /// Audio frames, sequence headers not counted.
+    pub audio_frames: u64,
+    /// Push: bytes that the server has not taken yet.
+    pub backlog: usize,
+    /// Push: frames left out because the connection was too slow.
+    pub dropped: u64,
+}
+
+/// Receives what a client tells; all of it is for people.
+pub trait Report {
+    /// A step is done.
+    fn step(&mut self, step: Step);
+    /// Something that a person should know, in one line.
+    fn notice(&mut self, text: &str);
+    /// Called often; a good implementation shows it a few times a second.
+    fn progress(&mut self, progress: &Progress);
+}
+
+/// What metadata say, in a line.
+pub(super) fn describe(metadata: &Metadata) -> String {
+    let mut parts = Vec::new();
+    if let (Some(width), Some(height)) = (metadata.width, metadata.height) {
+        parts.push(format!("{width}x{height}"));
+    }
+    if let Some(rate) = metadata.frame_rate {
+        parts.push(format!("{rate:.3} frames/s"));
+    }
+    if let Some(codec) = metadata.video_codec {
+        parts.push(format!("{codec:?}"));
+    }
+    if let Some(codec) = metadata.audio_codec {
+        parts.push(format!("{codec:?}"));
+    }
+    if let Some(rate) = metadata.audio_sample_rate {
+        parts.push(format!("{rate} Hz"));
+    }
+    parts.join(", ")
+}
