@@ -207,13 +207,12 @@ impl ChunkDecoder {
         let joined = joined.get(..staged + taken).unwrap_or_default();
         self.staged_len = 0;
         let (stepped, message) = self.step(joined)?;
-        if let Some(from_input) = stepped.checked_sub(staged)
-            && (message.is_some() || taken == HEADER_BYTES_MAX)
-        {
+        if let Some(from_input) = stepped.checked_sub(staged) {
             return Ok((from_input, message));
         }
-        // Either the header is still not whole, or bytes that were staged as an extended
-        // timestamp have turned out to be payload, have ended a message, and some are left.
+        // Either the header is still not whole, and all of `input` was joined. Or bytes that were
+        // staged as an extended timestamp have turned out to be payload, have ended a message,
+        // and some of them are left.
         let kept = if message.is_some() {
             staged
         } else {

@@ -159,3 +159,129 @@ fn put_message(
         out.extend_from_slice(piece);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use super::*;
+
+    /// The headers of messages that are (msid, type, timestamp, body length) on csid 4.
+    #[track_caller]
+    fn check(messages: &[(u32, u8, u32, usize)], headers: &[&[u8]]) {
+        let mut encoder = ChunkEncoder::new();
+        encoder.set_chunk_size(1000);
+        for (&(msid, message_type, timestamp, length), header) in messages.iter().zip(headers) {
+            let mut out = Vec::new();
+            encoder.encode(
+                &mut out,
+                ChunkStreamId(4),
+                MessageStreamId(msid),
+                MessageType(message_type),
+                timestamp,
+                &vec![0xA5; length],
+            );
+            assert_eq!(out[..out.len() - length], **header, "at {timestamp}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_safe_header_is_taken() {
+        check(
+            &[
+                (1, 8, 100, 2),
+                (1, 8, 123, 2),
+                (1, 8, 123, 2), // The same delta again still is fmt 2, never fmt 3.
+                (1, 8, 146, 3),
+                (1, 9, 146, 3),
+                (2, 9, 146, 3),
+                (2, 9, 145, 3), // Backwards.
+            ],
+            &[
+                &[0x04, 0, 0, 100, 0, 0, 2, 8, 1, 0, 0, 0],
+                &[0x84, 0, 0, 23],
+                &[0x84, 0, 0, 0],
+                &[0x44, 0, 0, 23, 0, 0, 3, 8],
+                &[0x44, 0, 0, 0, 0, 0, 3, 9],
+                &[0x04, 0, 0, 146, 0, 0, 3, 9, 2, 0, 0, 0],
+                &[0x04, 0, 0, 145, 0, 0, 3, 9, 2, 0, 0, 0],
+            ],
+        );
+    }
+
+    #[test]
+    fn only_fmt_0_is_ever_extended() {
+        check(
+            &[
+                (1, 8, 0xFF_FFFE, 1),
+                (1, 8, 0xFF_FFFF, 1),
+                (1, 8, 0x200_0000, 1),
+                (1, 8, u32::MAX, 1),
+                (1, 8, 1, 1), // Around 2^32: 2 ms ahead.
+            ],
+            &[
+                &[0x04, 0xFF, 0xFF, 0xFE, 0, 0, 1, 8, 1, 0, 0, 0],
+                &[0x84, 0, 0, 1],
+                &[0x04, 0xFF, 0xFF, 0xFF, 0, 0, 1, 8, 1, 0, 0, 0, 2, 0, 0, 0],
+                &[
+                    0x04, 0xFF, 0xFF, 0xFF, 0, 0, 1, 8, 1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,
+                ],
+                &[0x84, 0, 0, 2],
+            ],
+        );
+    }
+
+    #[test]
+    fn every_separator_repeats_an_extended_timestamp() {
+        let mut out = Vec::new();
+        encode_message(
+            &mut out,
+            2,
+            ChunkStreamId(320),
+            MessageStreamId(1),
+            MessageType::VIDEO,
+            0x0102_0304,
+            b"abcde",
+        );
+        let separator = [0xC1, 0, 1, 1, 2, 3, 4];
+        let start = [
+            1, 0, 1, 0xFF, 0xFF, 0xFF, 0, 0, 5, 9, 1, 0, 0, 0, 1, 2, 3, 4,
+        ];
+        assert_eq!(
+            out,
+            [&start[..], b"ab", &separator, b"cd", &separator, b"e"].concat()
+        );
+    }
+
+    #[test]
+    fn a_body_beyond_24_bits_is_left_out() {
+        let body = vec![0; MESSAGE_BYTES_MAX + 1];
+        let mut out = Vec::new();
+        for length in [MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX + 1] {
+            out.clear();
+            ChunkEncoder::new().encode(
+                &mut out,
+                ChunkStreamId(4),
+                MessageStreamId(1),
+                MessageType::VIDEO,
+                0,
+                &body[..length],
+            );
+            assert_eq!(out.is_empty(), length > MESSAGE_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn chunk_sizes_are_clamped() {
+        let mut encoder = ChunkEncoder::default();
+        for (asked, used) in [
+            (0, 1),
+            (1, 1),
+            (0xFF_FFFF, 0xFF_FFFF),
+            (u32::MAX, 0xFF_FFFF),
+        ] {
+            encoder.set_chunk_size(asked);
+            assert_eq!(encoder.chunk_size, used);
+        }
+    }
+}

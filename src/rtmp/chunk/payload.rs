@@ -38,6 +38,12 @@ impl Payload {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The body.
     pub fn as_slice(&self) -> &[u8] {
         self.bytes.get(HEADER_ROOM..).unwrap_or_default()

@@ -1,43 +1,74 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use super::super::ChunkEncoder;
+mod any_chunking;
+mod extended;
+mod forms;
+mod hostile;
+
 use super::*;
 
-#[test]
-fn encoded_messages_are_decoded_again() {
-    let mut encoder = ChunkEncoder::new();
-    let mut wire = Vec::new();
-    let body: Vec<u8> = (0..1000_u32).map(|n| n.to_le_bytes()[0]).collect();
-    let sizes = [0, 1, 127, 128, 129, 256, 1000];
-    for (index, size) in sizes.iter().enumerate() {
-        encoder.encode(
-            &mut wire,
-            ChunkStreamId::VIDEO,
-            MessageStreamId(1),
-            MessageType::VIDEO,
-            0xFF_FFF0 + u32::try_from(index).unwrap() * 40,
-            &body[..*size],
-        );
-    }
-    for cut in [1, 2, 3, 7, 100, wire.len()] {
-        let mut decoder = ChunkDecoder::new(ChunkLimits::default());
-        let mut messages = Vec::new();
-        for mut piece in wire.chunks(cut) {
-            while !piece.is_empty() {
-                let (consumed, message) = decoder.decode(piece).unwrap();
-                piece = &piece[consumed..];
-                messages.extend(message);
+/// Feeds `wire` in pieces of `step` bytes, obeys Set Chunk Size, and returns the messages and
+/// the error at which reading ended.
+fn read(
+    decoder: &mut ChunkDecoder,
+    wire: &[u8],
+    step: usize,
+) -> (Vec<Message>, Option<ChunkError>) {
+    let mut messages = Vec::new();
+    for piece in wire.chunks(step) {
+        let mut rest = piece;
+        loop {
+            match decoder.decode(rest) {
+                Err(error) => return (messages, Some(error)),
+                Ok((consumed, None)) => {
+                    assert_eq!(consumed, rest.len(), "without a message all is consumed");
+                    break;
+                }
+                Ok((consumed, Some(message))) => {
+                    rest = &rest[consumed..];
+                    if message.message_type == MessageType::SET_CHUNK_SIZE {
+                        let size = message.payload.as_slice().try_into().unwrap();
+                        decoder.set_chunk_size(u32::from_be_bytes(size));
+                    }
+                    messages.push(message);
+                }
             }
         }
-        let got: Vec<_> = messages
-            .iter()
-            .map(|message| message.payload.len())
-            .collect();
-        assert_eq!(got, sizes);
-        assert!(
-            messages
-                .iter()
-                .all(|message| body.starts_with(message.payload.as_slice()))
-        );
     }
+    (messages, None)
+}
+
+/// csid, msid, type, timestamp, body.
+type Expected<'a> = (u32, u32, u8, u32, &'a [u8]);
+
+/// Decodes `wire`, which is a list of pieces only to be readable, however it is cut.
+#[track_caller]
+fn check(name: &str, wire: &[&[u8]], expected: &[Expected<'_>], error: Option<ChunkError>) {
+    let wire = wire.concat();
+    for step in [wire.len().max(1), 1, 2, 3, 5, 7, 11, 13] {
+        let mut decoder = ChunkDecoder::new(ChunkLimits::default());
+        let (messages, ended) = read(&mut decoder, &wire, step);
+        let got: Vec<Expected<'_>> = messages
+            .iter()
+            .map(|message| {
+                (
+                    message.csid.0,
+                    message.msid.0,
+                    message.message_type.0,
+                    message.timestamp,
+                    message.payload.as_slice(),
+                )
+            })
+            .collect();
+        assert_eq!(got, expected, "{name}, {step} bytes at a time");
+        assert_eq!(ended, error, "{name}, {step} bytes at a time");
+    }
+}
+
+/// 128 bytes that no timestamp of these tests contains.
+const FULL: &[u8] = &[0xA5; 128];
+
+/// `FULL` and what follows it, as one body.
+fn full_and(rest: &[u8]) -> Vec<u8> {
+    [FULL, rest].concat()
 }
