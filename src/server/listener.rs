@@ -106,6 +106,7 @@ impl Server {
             addresses.push(bound);
         }
         let shared = Arc::new(Shared {
+            session: Arc::new(config.session),
             registry: Registry::new(config.timers.takeover_silence),
             metrics: Metrics::default(),
             started: Instant::now(),

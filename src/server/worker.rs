@@ -26,7 +26,7 @@ use super::metrics::Metrics;
 use super::registry::Registry;
 use crate::net::socket;
 use crate::net::timers::Timers;
-use crate::rtmp::session::{Refusal, ServerSession, SessionError};
+use crate::rtmp::session::{self, Refusal, ServerSession, SessionError};
 
 /// The token of the waker; connections have their slab keys.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -52,6 +52,8 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) config: Config,
+    /// What every session is set up with, once for all.
+    pub(super) session: Arc<session::ServerConfig>,
     pub(super) registry: Registry,
     pub(super) metrics: Metrics,
     pub(super) started: Instant,
@@ -625,7 +627,7 @@ impl Worker {
             log::error!("{peer}: cannot be watched: {error}");
             return self.shared.admission.release(peer.ip(), self.id);
         }
-        let session = ServerSession::new(self.shared.config.session, fastrand::u64(..), now);
+        let session = ServerSession::new(Arc::clone(&self.shared.session), fastrand::u64(..), now);
         slot.insert(Connection::new(stream, peer, session, self.generations));
         log::debug!("{peer}: connected");
         self.queue(key);

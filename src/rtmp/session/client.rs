@@ -28,7 +28,7 @@ use crate::rtmp::chunk::{ChunkStreamId, Message, MessageStreamId, Payload};
 use crate::rtmp::handshake::ClientHandshake;
 use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::Command;
-use crate::rtmp::message::data::Data;
+use crate::rtmp::message::data::{self, Data};
 
 /// `@setDataFrame` as an AMF0 string.
 const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0D@setDataFrame";
@@ -269,7 +269,10 @@ impl ClientSession {
         if self.config.role != ClientRole::Play || !playing {
             return;
         }
-        match Data::decode(body, amf3, &self.config.limits.amf) {
+        let limits = &self.config.limits.amf;
+        let rewritten = amf3.then(|| data::to_amf0(body, limits)).flatten();
+        let body = rewritten.as_deref().unwrap_or(body);
+        match Data::decode(body, amf3 && rewritten.is_none(), limits) {
             Data::SetMetadata(metadata) => {
                 if self.state == ClientState::Starting {
                     self.on_started();

@@ -34,7 +34,7 @@ use crate::rtmp::chunk::{Message, MessageStreamId, Payload};
 use crate::rtmp::handshake::{HandshakeKind, ServerHandshake};
 use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::Command;
-use crate::rtmp::message::data::Data;
+use crate::rtmp::message::data::{self, Data};
 use crate::rtmp::message::user_control::UserControl;
 
 /// Room for events that is kept between calls while media flows; more is given back.
@@ -408,7 +408,10 @@ impl ServerSession {
     }
 
     fn on_data(&mut self, timestamp: u32, body: &[u8], amf3: bool) {
-        let event = match Data::decode(body, amf3, &self.config.limits.amf) {
+        let limits = &self.config.limits.amf;
+        let rewritten = amf3.then(|| data::to_amf0(body, limits)).flatten();
+        let body = rewritten.as_deref().unwrap_or(body);
+        let event = match Data::decode(body, amf3 && rewritten.is_none(), limits) {
             Data::SetMetadata(metadata) => ServerEvent::Metadata(Payload::from(metadata)),
             Data::ClearMetadata => ServerEvent::ClearMetadata,
             Data::Other([]) => return,

@@ -4,7 +4,7 @@ use super::{CAM, METADATA};
 use crate::rtmp::chunk::MessageStreamId;
 use crate::rtmp::message::MessageType;
 use crate::rtmp::session::testing::{Arg, Subject, command_body, handshake_bytes};
-use crate::rtmp::session::{ServerConfig, SessionError};
+use crate::rtmp::session::{ServerConfig, ServerEvent, SessionError};
 
 /// One read of the connection.
 const READ_BYTES: usize = 64 << 10;
@@ -191,6 +191,27 @@ fn a_control_message_after_an_unreadable_one_still_counts() {
         subject.message(2, 0, MessageType::USER_CONTROL, &ping),
         ["PingResponse(7)"]
     );
+}
+
+#[test]
+fn metadata_in_amf3_is_handed_on_in_amf0() {
+    let mut subject = Subject::publishing();
+    let body = [
+        &b"\0\x02\0\x0AonMetaData\x11"[..],
+        // A dynamic object without a class name: width, double 640.
+        b"\x0A\x0B\x01\x0Bwidth\x05\x40\x84\0\0\0\0\0\0\x01",
+    ]
+    .concat();
+    let bytes = subject.wire.write(4, 1, MessageType::DATA_AMF3, 0, &body);
+    subject
+        .session
+        .handle_input(subject.now, &bytes)
+        .expect("a whole message");
+    let Some(ServerEvent::Metadata(payload)) = subject.session.poll_event() else {
+        panic!("no metadata");
+    };
+    let expected = b"\x02\0\x0AonMetaData\x03\0\x05width\0\x40\x84\0\0\0\0\0\0\0\0\x09";
+    assert_eq!(payload.as_slice(), expected);
 }
 
 #[test]
