@@ -1,20 +1,37 @@
 //! 32-bit millisecond timestamps that wrap, unrolled onto one 64-bit timeline per publisher.
 //!
-//! Distances between frames stay exact. Only what no player could follow is mended: steps of more
-//! than [`STEP_MAX_MS`] and steps backwards within a track. Sequence headers and metadata are no
-//! part of it: encoders stamp them with 0 in mid-stream.
+//! Distances between frames stay exact. Only what no player could follow is mended: far jumps and
+//! steps backwards within a track. Audio and video may start seconds apart and are never measured
+//! against each other, except where one of them begins or pauses. Sequence headers and metadata
+//! are no part of it: encoders stamp them with 0 in mid-stream.
+//!
+//! ```text
+//!                      dts of the track
+//!    doubted     │ believed          │                believed         │ doubted
+//!  ──────────────┼───────────────────┼─────────────────────────────────┼──────────► place
+//!            -1 s│ given the dts     │ as it came                 +10 s│
+//! ```
+//! Three doubted frames in a row that agree with each other are a new clock (an encoder that
+//! restarted, a time server that stepped): the timeline goes on without a gap, and the other
+//! track may jump by the same amount at once. Fewer are outliers, as some video recorders send.
 
 use super::MediaKind;
 
-/// Largest step of one track that is believed at once, milliseconds.
+/// Largest step ahead within a track that is believed at once, milliseconds.
 pub const STEP_MAX_MS: i64 = 10_000;
 
-/// Frames in a row that must agree on a new time before it is believed; fewer are outliers, as
-/// some video recorders send them.
+/// Farthest that a frame may lie behind the one before it to be taken for disorder and not for a
+/// new clock, milliseconds. Encoders that send presentation times stay far below it.
+const DISORDER_MAX_MS: i64 = 1000;
+
+/// Frames in a row that must agree on a new time before it is believed.
 const AGREEING_FRAMES: u32 = 3;
 
 /// Steps between frames beyond this say nothing about the frame rate, milliseconds.
 const NOMINAL_STEP_MAX_MS: i64 = 1000;
+
+/// Farthest start from 0, so that no sum can overflow: 2^60 ms is 36 million years.
+const START_MAX_MS: i64 = 1 << 60;
 
 /// Where a frame lies on the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +47,7 @@ pub struct Stamp {
 pub enum Mend {
     /// Earlier than the frame before it: given that frame's time.
     Backwards,
-    /// Far off: put one frame behind the one before it.
+    /// Far off: put where the next frame was due.
     Outlier,
     /// Far off, like the frames before it: the publisher's clock has jumped, and the timeline
     /// goes on from here without a gap.
@@ -43,31 +60,45 @@ pub struct Timeline {
     start: i64,
     audio: Option<Track>,
     video: Option<Track>,
+    mended_frames: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Track {
     /// The last timestamp that was believed.
     timestamp: u32,
-    /// Its place on the timeline, before any step backwards was mended.
+    /// Its place on the timeline before any mend; at most `DISORDER_MAX_MS` behind `dts` then.
     place: i64,
-    /// The last dts that was given out; `place <= dts` after a step backwards.
+    /// The last dts that was given out.
     dts: i64,
     /// The usual step between frames.
     nominal: i64,
-    /// The last timestamp that was not believed, and how many in a row agreed with it.
-    doubted: Option<(u32, u32)>,
-    /// By how much the other track's clock was moved when it jumped: ours may jump likewise.
+    /// The frames since then that were not believed.
+    doubt: Option<Doubt>,
+    /// How far our places lie off if our clock is, or has become, that of the other track.
     expected_shift: Option<i64>,
 }
 
+/// Frames in a row that agree with each other and not with what came before.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    /// Of the last one.
+    timestamp: u32,
+    /// Where the last one lies if the first one was due when it came.
+    place: i64,
+    /// How many.
+    frames: u32,
+}
+
 impl Timeline {
-    /// A timeline whose first frame is at `start`.
+    /// A timeline whose first frame is at `start`, milliseconds. The first frame of the other
+    /// track may lie before it, as far as the publisher's tracks start apart.
     pub fn starting_at(start: i64) -> Self {
         Self {
-            start,
+            start: start.clamp(-START_MAX_MS, START_MAX_MS),
             audio: None,
             video: None,
+            mended_frames: 0,
         }
     }
 
@@ -81,41 +112,39 @@ impl Timeline {
         self.track(kind).map(|track| track.dts)
     }
 
+    /// Frames that were not taken as they came.
+    pub fn mended_frames(&self) -> u64 {
+        self.mended_frames
+    }
+
     /// Places the next frame of a track.
     pub fn advance(&mut self, kind: MediaKind, timestamp: u32) -> Stamp {
+        let beside = self.track(other(kind));
         let Some(mut track) = self.track(kind) else {
-            return self.begin(kind, timestamp);
-        };
-        let step = step(track.timestamp, timestamp);
-        let mut mend = None;
-        if step.abs() <= STEP_MAX_MS {
-            track.believe(timestamp, track.place + step);
-            if (1..=NOMINAL_STEP_MAX_MS).contains(&step) {
-                track.nominal = step;
-            }
-        } else if let Some(place) = track.shifted_place(step) {
-            track.believe(timestamp, place);
-        } else if track.doubt(timestamp) {
-            let shift = track.dts + track.nominal - (track.place + step);
-            track.believe(timestamp, track.dts + track.nominal);
-            mend = Some(Mend::NewClock);
-            if let Some(other) = self.track_mut(other(kind)) {
-                other.expected_shift = Some(shift);
-            }
-        } else {
-            // The place of the last believed frame stays the measure for the next one.
-            track.dts += track.nominal;
-            let stamp = Stamp {
-                dts: track.dts,
-                mend: Some(Mend::Outlier),
-            };
+            let track = self.begin(kind, timestamp, beside);
             *self.track_mut(kind) = Some(track);
-            return stamp;
-        }
-        if track.place < track.dts {
-            mend = mend.or(Some(Mend::Backwards));
-        }
-        track.dts = track.dts.max(track.place);
+            return Stamp {
+                dts: track.dts,
+                mend: None,
+            };
+        };
+        let place = track.place + step(track.timestamp, timestamp);
+        let mend = if track.follows(place) || track.ends_pause(place, beside) {
+            track.believe(timestamp, place)
+        } else if let Some(shift) = track.expected_shift.filter(|by| track.follows(place + by)) {
+            track.expected_shift = None;
+            track.believe(timestamp, place + shift)
+        } else {
+            let mend = track.doubt(timestamp, place);
+            if mend == Mend::NewClock
+                && let Some(other) = self.track_mut(other(kind))
+            {
+                let shift = track.place - place;
+                other.expected_shift = Some(other.expected_shift.unwrap_or(0) + shift);
+            }
+            Some(mend)
+        };
+        self.mended_frames += u64::from(mend.is_some());
         *self.track_mut(kind) = Some(track);
         Stamp {
             dts: track.dts,
@@ -124,20 +153,20 @@ impl Timeline {
     }
 
     /// The first frame of a track: measured against the other track, if their clocks have
-    /// anything to do with each other.
-    fn begin(&mut self, kind: MediaKind, timestamp: u32) -> Stamp {
-        let place = match self.track(other(kind)) {
-            None => self.start,
-            Some(other) => {
-                let step = step(other.timestamp, timestamp);
-                if step.abs() <= STEP_MAX_MS {
-                    other.place + step
-                } else {
-                    other.dts
-                }
+    /// anything to do with each other, else put beside it.
+    fn begin(&self, kind: MediaKind, timestamp: u32, other: Option<Track>) -> Track {
+        let mut place = self.start;
+        let mut expected_shift = None;
+        if let Some(other) = other {
+            let step = step(other.timestamp, timestamp);
+            place = other.place + step;
+            if step.abs() > STEP_MAX_MS {
+                // Unless this one frame was far off: then the next one will follow this way.
+                expected_shift = Some(place - other.dts);
+                place = other.dts;
             }
-        };
-        *self.track_mut(kind) = Some(Track {
+        }
+        Track {
             timestamp,
             place,
             dts: place,
@@ -145,12 +174,8 @@ impl Timeline {
                 MediaKind::Audio => 23,
                 MediaKind::Video => 40,
             },
-            doubted: None,
-            expected_shift: None,
-        });
-        Stamp {
-            dts: place,
-            mend: None,
+            doubt: None,
+            expected_shift,
         }
     }
 
@@ -170,36 +195,74 @@ impl Timeline {
 }
 
 impl Track {
-    fn believe(&mut self, timestamp: u32, place: i64) {
+    /// Whether a frame at `place` is a plausible next one.
+    fn follows(&self, place: i64) -> bool {
+        (-DISORDER_MAX_MS..=STEP_MAX_MS).contains(&(place - self.dts))
+    }
+
+    /// Whether a frame far ahead is where the other track has arrived in the meantime: this one
+    /// paused (a microphone switched off), and taking the pause out would part sound and picture.
+    fn ends_pause(&self, place: i64, other: Option<Self>) -> bool {
+        place > self.dts && other.is_some_and(|other| (place - other.dts).abs() <= STEP_MAX_MS)
+    }
+
+    fn believe(&mut self, timestamp: u32, place: i64) -> Option<Mend> {
+        let step = place - self.place;
+        if (1..=NOMINAL_STEP_MAX_MS).contains(&step) {
+            self.nominal = step;
+        }
         self.timestamp = timestamp;
         self.place = place;
-        self.doubted = None;
+        self.doubt = None;
+        let is_backwards = place < self.dts;
+        self.dts = self.dts.max(place);
+        is_backwards.then_some(Mend::Backwards)
     }
 
-    /// The place after a far step, if it is the jump that the other track has made.
-    fn shifted_place(&mut self, step: i64) -> Option<i64> {
-        let place = self.place + step + self.expected_shift?;
-        if (place - self.dts).abs() > STEP_MAX_MS {
-            return None;
-        }
-        self.expected_shift = None;
-        Some(place)
-    }
-
-    /// Notes a far step; true when enough frames in a row agree on the new time.
-    fn doubt(&mut self, timestamp: u32) -> bool {
-        let agreeing = match self.doubted {
-            Some((last, count)) if step(last, timestamp).abs() <= STEP_MAX_MS => count + 1,
-            _ => 1,
+    /// A frame that does not follow: put where the next one is due, until enough agree.
+    fn doubt(&mut self, timestamp: u32, place: i64) -> Mend {
+        let is_slightly_back = (-STEP_MAX_MS..0).contains(&(place - self.dts));
+        let doubt = match self.doubt {
+            Some(doubt) if step(doubt.timestamp, timestamp).abs() <= STEP_MAX_MS => Doubt {
+                timestamp,
+                place: doubt.place + step(doubt.timestamp, timestamp),
+                frames: doubt.frames + 1,
+            },
+            _ => Doubt {
+                timestamp,
+                place: match is_slightly_back {
+                    true => self.dts,
+                    false => self.dts + self.nominal,
+                },
+                frames: 1,
+            },
         };
-        self.doubted = Some((timestamp, agreeing));
-        agreeing >= AGREEING_FRAMES
+        if doubt.frames >= AGREEING_FRAMES {
+            self.believe(timestamp, doubt.place);
+            return Mend::NewClock;
+        }
+        // The place of the last believed frame stays the measure for the next one.
+        self.doubt = Some(doubt);
+        self.dts = self.dts.max(doubt.place);
+        match is_slightly_back {
+            true => Mend::Backwards,
+            false => Mend::Outlier,
+        }
     }
 }
 
 /// Milliseconds from one timestamp to another, the short way around 2^32.
+///
+/// Some senders keep 31 bits (SRS, FLV files) or 24 (those that know no extended timestamps):
+/// a jump that such a wrap explains to within [`STEP_MAX_MS`] is one.
 fn step(from: u32, to: u32) -> i64 {
-    i64::from(to.wrapping_sub(from).cast_signed())
+    let step = i64::from(to.wrapping_sub(from).cast_signed());
+    [1_u32 << 24, 1 << 31]
+        .into_iter()
+        .filter(|range| from < *range && to < *range)
+        .flat_map(|range| [step + i64::from(range), step - i64::from(range)])
+        .find(|wrapped| wrapped.abs() <= STEP_MAX_MS)
+        .unwrap_or(step)
 }
 
 fn other(kind: MediaKind) -> MediaKind {
@@ -210,122 +273,4 @@ fn other(kind: MediaKind) -> MediaKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::MediaKind::{Audio, Video};
-    use super::*;
-
-    #[track_caller]
-    fn check(start: i64, steps: &[(MediaKind, u32, i64, Option<Mend>)]) {
-        let mut timeline = Timeline::starting_at(start);
-        for (index, &(kind, timestamp, dts, mend)) in steps.iter().enumerate() {
-            let stamp = timeline.advance(kind, timestamp);
-            assert_eq!(stamp, Stamp { dts, mend }, "frame {index}");
-        }
-    }
-
-    #[test]
-    fn the_first_frame_is_the_start_and_distances_are_exact() {
-        check(
-            1000,
-            &[
-                (Video, 5_000_000, 1000, None),
-                (Audio, 4_999_990, 990, None),
-                (Video, 5_000_033, 1033, None),
-                (Audio, 5_000_013, 1013, None),
-                (Video, 5_000_033, 1033, None),
-            ],
-        );
-    }
-
-    #[test]
-    fn both_wraps_are_survived() {
-        check(
-            0,
-            &[
-                (Video, 16_777_200, 0, None),
-                (Video, 16_777_240, 40, None),
-                (Audio, 16_777_220, 20, None),
-            ],
-        );
-        check(
-            0,
-            &[
-                (Video, u32::MAX - 9, 0, None),
-                (Audio, u32::MAX - 4, 5, None),
-                (Video, 30, 40, None),
-                (Audio, 18, 28, None),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_step_backwards_is_given_the_time_before_it() {
-        check(
-            0,
-            &[
-                (Video, 100, 0, None),
-                (Video, 140, 40, None),
-                (Video, 120, 40, Some(Mend::Backwards)),
-                (Video, 180, 80, None),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_lone_outlier_is_restamped() {
-        check(
-            0,
-            &[
-                (Video, 0, 0, None),
-                (Video, 40, 40, None),
-                (Video, 9_000_000, 80, Some(Mend::Outlier)),
-                (Video, 120, 120, None),
-                (Video, 160, 160, None),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_clock_that_jumps_is_followed_by_both_tracks_without_a_gap() {
-        check(
-            0,
-            &[
-                (Video, 0, 0, None),
-                (Audio, 0, 0, None),
-                (Video, 40, 40, None),
-                (Audio, 23, 23, None),
-                (Video, 7_000_000, 80, Some(Mend::Outlier)),
-                (Video, 7_000_040, 120, Some(Mend::Outlier)),
-                (Video, 7_000_080, 160, Some(Mend::NewClock)),
-                (Audio, 7_000_010, 90, None),
-                (Video, 7_000_120, 200, None),
-                (Audio, 7_000_033, 113, None),
-            ],
-        );
-    }
-
-    #[test]
-    fn tracks_with_unrelated_clocks_start_together() {
-        check(
-            0,
-            &[
-                (Video, 4_000_000_000, 0, None),
-                (Audio, 0, 0, None),
-                (Audio, 23, 23, None),
-                (Video, 4_000_000_040, 40, None),
-            ],
-        );
-    }
-
-    #[test]
-    fn time_may_stand_still() {
-        check(
-            7,
-            &[
-                (Video, 5, 7, None),
-                (Video, 5, 7, None),
-                (Video, 5, 7, None),
-            ],
-        );
-    }
-}
+mod tests;
