@@ -119,3 +119,97 @@ impl Expected {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALUE: u32 = 0x8123_4567;
+    const MID: Expected = Expected {
+        value: VALUE,
+        timestamp: 0x0234_5678,
+        is_start: false,
+        owed: 2,
+        habit: Habit::Unknown,
+    };
+    const START: Expected = Expected {
+        is_start: true,
+        ..MID
+    };
+    const OMITS: Expected = Expected {
+        habit: Habit::Omits,
+        owed: 4,
+        ..MID
+    };
+
+    #[track_caller]
+    fn check(expected: Expected, ahead: &[u8], verdict: Verdict) {
+        assert_eq!(expected.judge(ahead), verdict, "{expected:?} {ahead:02x?}");
+    }
+
+    #[test]
+    fn a_beginning_that_fits_is_awaited_and_any_other_is_payload() {
+        let bytes = VALUE.to_be_bytes();
+        for count in 0..4 {
+            let (begun, _) = bytes.split_at(count);
+            check(MID, begun, Verdict::NeedMore);
+            check(START, begun, Verdict::NeedMore);
+            check(OMITS, begun, Verdict::NeedMore);
+            check(Expected { owed: 3, ..OMITS }, begun, Verdict::Omitted);
+        }
+        check(MID, &bytes, Verdict::Repeated(VALUE));
+        check(Expected { owed: 3, ..OMITS }, &bytes, Verdict::Omitted);
+        check(MID, &[0x82], Verdict::Omitted);
+        check(MID, &[0x81, 0x24], Verdict::Omitted);
+        check(MID, &[0x81, 0x23, 0x45, 0x66], Verdict::Omitted);
+        // The timestamp, and the value in 31 bits.
+        check(
+            MID,
+            &[0x02, 0x34, 0x56, 0x78],
+            Verdict::Repeated(0x0234_5678),
+        );
+        check(
+            MID,
+            &[0x01, 0x23, 0x45, 0x67],
+            Verdict::Repeated(0x0123_4567),
+        );
+        check(OMITS, &[0x02], Verdict::Omitted);
+    }
+
+    #[test]
+    fn near_is_enough_at_a_message_start_only() {
+        for near in [VALUE + 10_000, VALUE - 10_000, 0x0234_5678 + 40] {
+            check(START, &near.to_be_bytes(), Verdict::Repeated(near));
+            check(MID, &near.to_be_bytes(), Verdict::Omitted);
+            check(OMITS, &near.to_be_bytes(), Verdict::Omitted);
+        }
+        for far in [VALUE + 10_001, VALUE - 10_001, 0] {
+            check(START, &far.to_be_bytes(), Verdict::Omitted);
+        }
+        let around = Expected { value: 5, ..START };
+        check(around, &[0xFF], Verdict::NeedMore);
+        check(
+            around,
+            &[0xFF, 0xFF, 0xFF, 0],
+            Verdict::Repeated(0xFFFF_FF00),
+        );
+    }
+
+    #[test]
+    fn what_a_repeated_value_says_about_the_time() {
+        let before = 0x0134_5678;
+        let expected = Expected {
+            value: 0x0100_0000,
+            timestamp: 0x0234_5678,
+            ..START
+        };
+        for (repeated, timestamp) in [
+            (0x0100_0000, 0x0234_5678),          // The delta again.
+            (0x0100_0005, before + 0x0100_0005), // Another delta.
+            (0x0234_5670, 0x0234_5670),          // The time.
+            (0x8234_5678, 0x0234_5678),          // None of them.
+        ] {
+            assert_eq!(expected.start_timestamp(before, repeated), timestamp);
+        }
+    }
+}

@@ -1,3 +1,5 @@
+//! Both sides of the handshake against each other, captures, and what is not RTMP.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::digest::Side;

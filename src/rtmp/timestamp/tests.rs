@@ -1,3 +1,5 @@
+//! The timeline against tables of frames, and properties of regular and arbitrary streams.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The decoder against tables of bytes, every legal chunking, and hostile peers.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod any_chunking;
