@@ -112,12 +112,13 @@ impl Log {
         }
     }
 
-    /// Appends a frame and evicts what has become too much or too old; with `has_readers` false
-    /// that is everything before the latest keyframe.
+    /// Appends a frame and evicts what has become too much, too old, or of no use to anybody:
+    /// frames before the latest keyframe that lie before `needed_from`, the slowest reader's place
+    /// (`None`: nobody reads).
     ///
     /// Video before the first keyframe, and after [`Self::break_off`] before the next one, is
     /// left out; the answer says whether the frame was taken.
-    pub fn append(&mut self, frame: Arc<Frame>, has_readers: bool) -> bool {
+    pub fn append(&mut self, frame: Arc<Frame>, needed_from: Option<FrameSeq>) -> bool {
         let flags = frame.flags();
         let track = frame.track();
         if track == Track::Video {
@@ -142,7 +143,7 @@ impl Log {
         self.bytes += frame.allocated();
         let is_detached = std::mem::take(&mut self.detach_next[track.index()]) || flags.is_detached;
         self.entries.push_back(Entry { frame, is_detached });
-        self.evict(has_readers);
+        self.evict(needed_from);
         true
     }
 
@@ -252,7 +253,7 @@ impl Log {
         *slot = Some(Arc::clone(frame));
     }
 
-    fn evict(&mut self, has_readers: bool) {
+    fn evict(&mut self, needed_from: Option<FrameSeq>) {
         let newest = self.entries.back().map_or(0, |entry| entry.frame.dts());
         let keep_from = self.keyframe.as_ref().map(|join| join.seq);
         while self.entries.len() > 1 {
@@ -261,8 +262,9 @@ impl Log {
             };
             let is_old = newest - oldest.frame.dts() > self.limits.age_ms_max;
             let is_before_keyframe = keep_from.is_some_and(|seq| self.first < seq);
+            let is_read = needed_from.is_none_or(|needed| self.first < needed);
             let expendable = match keep_from {
-                Some(_) => is_before_keyframe && (is_old || !has_readers),
+                Some(_) => is_before_keyframe && (is_old || is_read),
                 None => is_old,
             };
             if !expendable && self.bytes <= self.limits.bytes_max {

@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 
 use super::publisher::Publisher;
 use super::subscriber::{Next, Run, Subscriber};
-use crate::broadcast::Log;
+use crate::broadcast::{FrameSeq, Log};
 use crate::rtmp::chunk::MessageStreamId;
 use crate::rtmp::session::ServerSession;
 
@@ -228,6 +228,11 @@ impl Connection {
             part.role.advance_in_flight(written - of_output);
         }
         Ok(Some(written))
+    }
+
+    /// Where its subscriber reads, if it has one that has joined.
+    pub(super) fn place(&self) -> Option<FrameSeq> {
+        self.subscriber.as_ref()?.role.place()
     }
 
     /// Bytes of replies that were not sent yet.

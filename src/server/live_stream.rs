@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::config::Flush;
 use super::mail::{Address, Epoch, Feed, FeedContent, StreamName, WorkerId};
-use crate::broadcast::{Frame, Headers, Log, LogLimits, Track};
+use crate::broadcast::{Frame, FrameSeq, Headers, Log, LogLimits, Track};
 
 /// Where the frames come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(super) struct LiveStream {
     /// Connections whose `play` waits for a publisher.
     pub(super) waiting: Vec<usize>,
     listeners: Vec<Listener>,
+    /// No subscriber needs frames before this place: where the slowest stood after the last flush.
+    needed_from: FrameSeq,
     /// When what is in the log must leave for the subscribers.
     pub(super) flush_at: Option<Instant>,
     /// Whether the worker has it in its list of those to flush.
@@ -60,6 +62,7 @@ impl LiveStream {
             subscribers: Vec::new(),
             waiting: Vec::new(),
             listeners: Vec::new(),
+            needed_from: FrameSeq(0),
             flush_at: None,
             is_listed: false,
         }
@@ -93,6 +96,7 @@ impl LiveStream {
         self.source = Source::Absent;
         self.log = Log::new(limits);
         self.listeners.clear();
+        self.needed_from = FrameSeq(0);
         self.flush_at = None;
     }
 
@@ -122,6 +126,11 @@ impl LiveStream {
         for frame in frames {
             self.append(frame, flush, now);
         }
+    }
+
+    /// A flush is done; the slowest subscriber stands at `slowest`.
+    pub(super) fn flushed(&mut self, slowest: FrameSeq) {
+        self.needed_from = slowest;
     }
 
     pub(super) fn clear_metadata(&mut self) {
@@ -204,7 +213,8 @@ impl LiveStream {
 
     fn append(&mut self, frame: Arc<Frame>, flush: Flush, now: Instant) {
         let track = frame.track();
-        if !self.log.append(frame, self.has_audience()) || self.subscribers.is_empty() {
+        let needed_from = self.has_audience().then_some(self.needed_from);
+        if !self.log.append(frame, needed_from) || self.subscribers.is_empty() {
             return;
         }
         let due = match flush {

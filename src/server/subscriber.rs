@@ -111,6 +111,12 @@ impl Subscriber {
         }
     }
 
+    /// The next frame that it has not begun; `None` before it joined, and in a pause.
+    pub(super) fn place(&self) -> Option<FrameSeq> {
+        let cursor = self.cursor.filter(|_| !self.is_paused)?;
+        Some(cursor.seq)
+    }
+
     /// The frame in flight, if any.
     pub(super) fn in_flight(&self) -> Option<&InFlight> {
         self.in_flight.as_ref()

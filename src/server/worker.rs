@@ -249,17 +249,27 @@ impl Worker {
         let mut bytes = 0;
         let mut laps = 0;
         let mut failed = Vec::new();
+        let mut slowest = live.log().end();
         for &key in &live.subscribers {
             let Some(connection) = self.connections.get_mut(key) else {
                 continue;
             };
-            if !connection.can_write || connection.closing != Closing::No {
+            if connection.closing != Closing::No {
+                continue;
+            }
+            if !connection.can_write {
+                slowest = connection
+                    .place()
+                    .map_or(slowest, |place| slowest.min(place));
                 continue;
             }
             match connection.send(Some(live.log()), &mut run, chunk_size, now) {
                 Ok(sent) => {
                     bytes += sent.bytes as u64;
                     laps += sent.laps;
+                    slowest = connection
+                        .place()
+                        .map_or(slowest, |place| slowest.min(place));
                     if sent.has_more && !mem::replace(&mut connection.is_queued, true) {
                         self.queue.push(key);
                     }
@@ -270,6 +280,7 @@ impl Worker {
                 Err(error) => failed.push((key, error)),
             }
         }
+        live.flushed(slowest);
         self.shared.metrics.bytes_sent.add(bytes);
         if laps > 0 {
             self.shared.metrics.laps.add(laps);

@@ -9,6 +9,9 @@ const LIMITS: LogLimits = LogLimits {
     age_ms_max: 1000,
 };
 
+/// Somebody reads and has taken nothing yet.
+const READERS: Option<FrameSeq> = Some(FrameSeq(0));
+
 fn frame(track: Track, dts: i64, is_keyframe: bool, is_sequence_header: bool) -> Arc<Frame> {
     let flags = FrameFlags {
         is_keyframe,
@@ -49,12 +52,12 @@ fn header(track: Track) -> Arc<Frame> {
 #[test]
 fn readers_start_at_the_latest_keyframe_with_the_headers_in_force() {
     let mut log = Log::new(LIMITS);
-    log.append(header(Track::Video), true);
-    log.append(header(Track::Audio), true);
+    log.append(header(Track::Video), READERS);
+    log.append(header(Track::Audio), READERS);
     assert!(log.join_point().is_none());
     for dts in [0, 40, 80] {
-        log.append(key(dts), true);
-        log.append(inter(dts + 20), true);
+        log.append(key(dts), READERS);
+        log.append(inter(dts + 20), READERS);
     }
     let join = log.join_point().unwrap();
     assert_eq!(log.get(join.seq).unwrap().frame.dts(), 80);
@@ -65,21 +68,21 @@ fn readers_start_at_the_latest_keyframe_with_the_headers_in_force() {
 #[test]
 fn video_before_the_first_keyframe_is_left_out() {
     let mut log = Log::new(LIMITS);
-    assert!(!log.append(inter(0), true));
-    assert!(log.append(sound(5), true));
-    assert!(log.append(key(10), true));
-    assert!(log.append(inter(20), true));
+    assert!(!log.append(inter(0), READERS));
+    assert!(log.append(sound(5), READERS));
+    assert!(log.append(key(10), READERS));
+    assert!(log.append(inter(20), READERS));
     assert_eq!(log.end(), FrameSeq(3));
 }
 
 #[test]
 fn a_new_video_header_ends_the_group_of_pictures() {
     let mut log = Log::new(LIMITS);
-    log.append(key(0), true);
+    log.append(key(0), READERS);
     assert!(log.join_point().is_some());
-    log.append(header(Track::Video), true);
+    log.append(header(Track::Video), READERS);
     assert!(log.join_point().is_none());
-    log.append(key(40), true);
+    log.append(key(40), READERS);
     assert_eq!(log.join_point().unwrap().seq, FrameSeq(2));
 }
 
@@ -87,18 +90,32 @@ fn a_new_video_header_ends_the_group_of_pictures() {
 fn without_readers_only_the_latest_group_is_kept() {
     let mut log = Log::new(LIMITS);
     for dts in 0..10 {
-        log.append(key(dts * 10), false);
-        log.append(inter(dts * 10 + 5), false);
+        log.append(key(dts * 10), None);
+        log.append(inter(dts * 10 + 5), None);
     }
     assert_eq!(log.end().0 - log.first().0, 2);
 }
 
 #[test]
+fn what_the_slowest_reader_has_taken_goes_with_the_next_keyframe() {
+    let mut log = Log::new(LIMITS);
+    for dts in [0, 10, 20] {
+        log.append(key(dts), READERS);
+        log.append(inter(dts + 5), READERS);
+    }
+    assert_eq!(log.first(), FrameSeq(0));
+    log.append(sound(26), Some(FrameSeq(3)));
+    assert_eq!(log.first(), FrameSeq(3));
+    log.append(key(30), Some(FrameSeq(6)));
+    assert_eq!(log.first(), FrameSeq(6), "the sound was not sent yet");
+}
+
+#[test]
 fn a_group_older_than_the_age_limit_stays_joinable() {
     let mut log = Log::new(LIMITS);
-    log.append(key(0), true);
+    log.append(key(0), READERS);
     for dts in 1..100 {
-        log.append(inter(dts * 100), true);
+        log.append(inter(dts * 100), READERS);
     }
     assert_eq!(log.join_point().unwrap().seq, FrameSeq(0));
 }
@@ -106,9 +123,9 @@ fn a_group_older_than_the_age_limit_stays_joinable() {
 #[test]
 fn the_byte_limit_holds_even_inside_a_group() {
     let mut log = Log::new(LIMITS);
-    log.append(key(0), true);
+    log.append(key(0), READERS);
     for dts in 1..2000 {
-        log.append(inter(dts), true);
+        log.append(inter(dts), READERS);
     }
     assert!(log.bytes() <= LIMITS.bytes_max);
     assert!(log.join_point().is_none());
@@ -118,12 +135,12 @@ fn the_byte_limit_holds_even_inside_a_group() {
 fn sound_without_video_is_joined_one_second_back() {
     let mut log = Log::new(LIMITS);
     for dts in (0..1000).step_by(100) {
-        log.append(sound(dts), true);
+        log.append(sound(dts), READERS);
         assert!(log.join_point().is_none());
     }
-    log.append(sound(1000), true);
+    log.append(sound(1000), READERS);
     assert_eq!(log.join_point().unwrap().seq, FrameSeq(0));
-    log.append(sound(1500), true);
+    log.append(sound(1500), READERS);
     assert_eq!(
         log.get(log.join_point().unwrap().seq).unwrap().frame.dts(),
         500
@@ -133,14 +150,14 @@ fn sound_without_video_is_joined_one_second_back() {
 #[test]
 fn after_a_break_readers_wait_for_the_next_keyframe_and_get_their_own_headers() {
     let mut log = Log::new(LIMITS);
-    log.append(header(Track::Video), true);
-    log.append(key(0), true);
-    log.append(inter(20), true);
+    log.append(header(Track::Video), READERS);
+    log.append(key(0), READERS);
+    log.append(inter(20), READERS);
     assert!(!log.get(FrameSeq(2)).unwrap().is_detached);
     log.break_off();
     assert!(log.join_point().is_none());
-    assert!(!log.append(inter(40), true));
-    assert!(log.append(key(60), true));
+    assert!(!log.append(inter(40), READERS));
+    assert!(log.append(key(60), READERS));
     assert!(log.get(FrameSeq(3)).unwrap().is_detached);
     let join = log.join_point().unwrap();
     assert_eq!(join.seq, FrameSeq(3));
@@ -178,7 +195,7 @@ proptest! {
                     continue;
                 }
             };
-            if log.append(Arc::clone(&frame), has_readers) {
+            if log.append(Arc::clone(&frame), has_readers.then_some(FrameSeq(0))) {
                 model.push(frame);
             }
             prop_assert_eq!(log.end().0, model.len() as u64);

@@ -50,7 +50,7 @@ impl Stream {
             stride: CHUNK_SIZE as usize,
         };
         let frame = Frame::new(track, dts, flags, bytes, start, &prepared, separator);
-        self.log.append(Arc::new(frame), true);
+        self.log.append(Arc::new(frame), Some(FrameSeq(0)));
     }
 
     fn key(&mut self, dts: i64, len: usize) {
