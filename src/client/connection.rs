@@ -90,6 +90,8 @@ pub(super) struct Connection {
     socket: TcpStream,
     address: SocketAddr,
     session: ClientSession,
+    /// When step 2 was done.
+    handshaken: Instant,
     can_read: bool,
     can_write: bool,
     /// `sent <= output.len()`
@@ -123,6 +125,7 @@ impl Connection {
             socket,
             address,
             session,
+            handshaken: now,
             can_read: true,
             can_write: true,
             output: Vec::new(),
@@ -143,11 +146,14 @@ impl Connection {
             let outcome = self.turn(reactor, None);
             while let Some(event) = self.session.poll_event() {
                 match event {
-                    ClientEvent::Handshaken(kind) => report.step(Step {
-                        number: 2,
-                        text: format!("handshake ({kind:?})").to_lowercase(),
-                        took: start.elapsed(),
-                    }),
+                    ClientEvent::Handshaken(kind) => {
+                        self.handshaken = Instant::now();
+                        report.step(Step {
+                            number: 2,
+                            text: format!("handshake ({kind:?})").to_lowercase(),
+                            took: start.elapsed(),
+                        });
+                    }
                     ClientEvent::Started => return Ok(()),
                     ClientEvent::Rejected(rejection) => {
                         return Err(ClientError::Rejected(rejection));
@@ -190,6 +196,11 @@ impl Connection {
                 .map_err(|error| self.session_error(error))?;
         }
         self.flush()
+    }
+
+    /// When step 2 was done and the request was sent.
+    pub(super) fn handshaken(&self) -> Instant {
+        self.handshaken
     }
 
     /// The next event of the session.

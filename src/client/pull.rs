@@ -71,6 +71,8 @@ struct Pull {
     first_dts: Option<i64>,
     has_video: bool,
     awaits_keyframe: bool,
+    /// When this connection brought its first keyframe.
+    first_keyframe: Option<Instant>,
     has_received: bool,
     started: Instant,
     last_media: Instant,
@@ -99,6 +101,7 @@ impl Pull {
             first_dts: None,
             has_video: false,
             awaits_keyframe: true,
+            first_keyframe: None,
             has_received: false,
             started: now,
             last_media: now,
@@ -169,16 +172,23 @@ impl Pull {
         if !self.has_received {
             self.started = start;
         }
-        let mut metadata_told = false;
-        let outcome = self.receive(&mut connection, reactor, report, &mut metadata_told);
+        self.first_keyframe = None;
+        let outcome = self.receive(&mut connection, reactor, report);
         report.step(Step {
             number: 4,
             text: format!(
-                "{} video and {} audio frames received, {} bytes, {:.3} s of media",
+                "{} video and {} audio frames received, {} bytes, {:.3} s of media{}",
                 self.progress.video_frames,
                 self.progress.audio_frames,
                 self.progress.bytes,
-                self.progress.time.as_secs_f64()
+                self.progress.time.as_secs_f64(),
+                self.first_keyframe.map_or_else(String::new, |at| {
+                    let wait = at.saturating_duration_since(connection.handshaken());
+                    format!(
+                        ", first keyframe {:.1} ms after the request",
+                        wait.as_secs_f64() * 1000.0
+                    )
+                })
             ),
             took: start.elapsed(),
         });
@@ -199,22 +209,21 @@ impl Pull {
         connection: &mut Connection,
         reactor: &mut Reactor,
         report: &mut dyn Report,
-        metadata_told: &mut bool,
     ) -> Result<Outcome, ClientError> {
-        let start = Instant::now();
+        let mut metadata_told = false;
         loop {
             let until = (self.last_media + MEDIA_IDLE).min(self.last_flush + FLUSH_EVERY);
             let turned = connection.turn(reactor, Some(until));
             let mut outcome = None;
             while let Some(event) = connection.poll_event() {
-                if !*metadata_told
+                if !metadata_told
                     && matches!(event, ClientEvent::Metadata(_) | ClientEvent::Media { .. })
                 {
-                    *metadata_told = true;
+                    metadata_told = true;
                     report.step(Step {
                         number: 3,
                         text: describe_metadata(&event),
-                        took: start.elapsed(),
+                        took: connection.handshaken().elapsed(),
                     });
                 }
                 if let Some(end) = self.on_event(event)? {
@@ -282,7 +291,10 @@ impl Pull {
             return self.write(&tag);
         }
         if kind == MediaKind::Video {
-            self.awaits_keyframe &= !tag.is_keyframe();
+            if tag.is_keyframe() {
+                self.awaits_keyframe = false;
+                self.first_keyframe.get_or_insert_with(Instant::now);
+            }
             if self.awaits_keyframe {
                 return Ok(());
             }
@@ -338,7 +350,10 @@ fn describe_metadata(event: &ClientEvent) -> String {
         _ => None,
     };
     match metadata {
-        Some(metadata) => format!("metadata received: {}", super::report::describe(&metadata)),
-        None => "no metadata received; the media came at once".to_owned(),
+        Some(metadata) => format!(
+            "play accepted, metadata received: {}",
+            super::report::describe(&metadata)
+        ),
+        None => "play accepted, no metadata received: the media came at once".to_owned(),
     }
 }

@@ -205,12 +205,11 @@ impl Push {
     ) -> Result<Outcome, ClientError> {
         let mut connection = Connection::open(reactor, target, ClientRole::Publish, report)?;
         self.is_connected = true;
-        let start = Instant::now();
         self.introduce(&mut connection);
         report.step(Step {
             number: 3,
-            text: self.describe_metadata(),
-            took: start.elapsed(),
+            text: format!("publish accepted, {}", self.describe_metadata()),
+            took: connection.handshaken().elapsed(),
         });
         let start = Instant::now();
         self.started.get_or_insert(start);
