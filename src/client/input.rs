@@ -60,6 +60,12 @@ pub enum InputError {
         /// What is wrong.
         cause: String,
     },
+    /// A file without a byte in it.
+    #[error("{name} is empty")]
+    NoBytes {
+        /// Path, or "standard input".
+        name: String,
+    },
     /// There was nothing to push in it.
     #[error("{name} has no audio or video in it")]
     Empty {
@@ -151,6 +157,9 @@ impl Input {
                 name: name.clone(),
                 cause,
             })?;
+        if ahead.is_empty() {
+            return Err(InputError::NoBytes { name });
+        }
         let format = options.format.or_else(|| sniff(&ahead));
         let format = format.ok_or_else(|| InputError::UnknownFormat { name: name.clone() })?;
         let source = Source::File {
@@ -217,6 +226,9 @@ impl Input {
             }
             sniffed = sniff(&ahead);
         }
+        if stopper.is_stopped() || (ahead.is_empty() && sniffed.is_none()) {
+            return Err(InputError::NoBytes { name });
+        }
         let format = sniffed.ok_or_else(|| InputError::UnknownFormat { name: name.clone() })?;
         let source = Source::Pipe {
             reads,
@@ -250,6 +262,16 @@ impl Input {
     /// Whether it comes at its own pace: then nothing is held back or looped.
     pub fn is_live(&self) -> bool {
         matches!(self.parser, Parser::Live(..))
+    }
+
+    /// What a person should know of the way in which it ended, after [`Next::End`].
+    pub(super) fn ending(&self) -> Option<String> {
+        let trouble = match &self.parser {
+            Parser::Flv(reader) => reader.finish().err().map(|error| error.to_string()),
+            Parser::AnnexB(reader) => reader.outcome().err().map(|error| error.to_string()),
+            Parser::Live(reader, _) => reader.outcome().err().map(|error| error.to_string()),
+        }?;
+        Some(format!("{}: {trouble}", self.name))
     }
 
     /// What it is called in messages.

@@ -226,6 +226,9 @@ impl Push {
             took: start.elapsed(),
         });
         let outcome = outcome?;
+        if let Some(ending) = self.input.ending().filter(|_| self.input_ended) {
+            report.notice(&ending);
+        }
         let start = Instant::now();
         let text = connection.close(reactor);
         report.step(Step {

@@ -62,6 +62,8 @@ pub(super) struct Connection {
     /// Edge-triggered readiness: true until the socket says that it would block.
     pub(super) can_read: bool,
     pub(super) can_write: bool,
+    /// The peer has shut its side: read on to the end.
+    pub(super) is_read_closed: bool,
     /// Since when bytes wait that the peer does not take.
     blocked_since: Option<Instant>,
     /// `output_sent <= output.len()`
@@ -101,6 +103,7 @@ impl Connection {
             generation,
             can_read: true,
             can_write: true,
+            is_read_closed: false,
             blocked_since: None,
             output: Vec::new(),
             output_sent: 0,
@@ -119,8 +122,9 @@ impl Connection {
         loop {
             match self.socket.read(buffer) {
                 Ok(count) => {
-                    // A short read has emptied the socket; the next bytes raise a new edge.
-                    self.can_read = count == buffer.len();
+                    // A short read has emptied the socket, and the next bytes raise a new edge;
+                    // but the end of the stream may have come with these bytes.
+                    self.can_read = count == buffer.len() || self.is_read_closed;
                     return Ok(Some(count));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use std::{io, mem};
 
 use crossbeam_channel::Receiver;
+use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -153,8 +154,7 @@ impl Worker {
             }
             let now = Instant::now();
             for event in &events {
-                let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
-                self.on_readiness(event.token(), is_readable, event.is_writable());
+                self.on_readiness(event);
             }
             self.serve_queue(now);
             self.take_mail(now);
@@ -312,16 +312,15 @@ impl Worker {
         Some(left.max(Duration::from_millis(1)))
     }
 
-    fn on_readiness(&mut self, token: Token, is_readable: bool, is_writable: bool) {
-        if token == WAKER {
-            return;
-        }
-        if let Some(connection) = self.connections.get_mut(token.0) {
-            connection.can_read |= is_readable;
-            if is_writable {
+    fn on_readiness(&mut self, event: &Event) {
+        let Token(key) = event.token();
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.is_read_closed |= event.is_read_closed() || event.is_error();
+            connection.can_read |= event.is_readable() || connection.is_read_closed;
+            if event.is_writable() {
                 connection.on_writable();
             }
-            self.queue(token.0);
+            self.queue(key);
         }
     }
 
