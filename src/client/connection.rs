@@ -218,15 +218,19 @@ impl Connection {
         self.output.len() - self.sent
     }
 
-    /// Step 5: says goodbye, waits for the server's word, closes. The answer is for the person.
-    pub(super) fn close(mut self, reactor: &mut Reactor) -> String {
+    /// Step 5: says goodbye, waits for the server's word, closes.
+    pub(super) fn close(mut self, reactor: &mut Reactor, report: &mut dyn Report) {
         let start = Instant::now();
         self.session.close(start);
         let confirmation = self.confirmation(reactor, start + CONFIRM_TIMEOUT);
         if self.socket.shutdown(Shutdown::Write).is_ok() {
             self.drain(reactor, Instant::now() + DRAIN_TIMEOUT);
         }
-        confirmation
+        report.step(Step {
+            number: 5,
+            text: format!("closed, {confirmation}"),
+            took: start.elapsed(),
+        });
     }
 
     fn confirmation(&mut self, reactor: &mut Reactor, deadline: Instant) -> String {

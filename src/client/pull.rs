@@ -193,13 +193,7 @@ impl Pull {
             took: start.elapsed(),
         });
         let outcome = outcome?;
-        let start = Instant::now();
-        let text = connection.close(reactor);
-        report.step(Step {
-            number: 5,
-            text: format!("closed, {text}"),
-            took: start.elapsed(),
-        });
+        connection.close(reactor, report);
         Ok(outcome)
     }
 

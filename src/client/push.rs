@@ -229,13 +229,7 @@ impl Push {
         if let Some(ending) = self.input.ending().filter(|_| self.input_ended) {
             report.notice(&ending);
         }
-        let start = Instant::now();
-        let text = connection.close(reactor);
-        report.step(Step {
-            number: 5,
-            text: format!("closed, {text}"),
-            took: start.elapsed(),
-        });
+        connection.close(reactor, report);
         Ok(outcome)
     }
 

@@ -21,6 +21,7 @@ mod listener;
 mod live_stream;
 mod mail;
 mod metrics;
+mod posts;
 mod publisher;
 mod registry;
 mod requests;

@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,20 +13,18 @@ use std::{io, mem};
 
 use crossbeam_channel::Receiver;
 use mio::event::Event;
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use super::admission::Admission;
 use super::config::Config;
 use super::connection::{Closing, Connection};
 use super::live_stream::{LiveStream, Source};
-use super::mail::{Address, Epoch, Feed, FeedContent, Post, StreamName, WorkerId};
+use super::mail::{Address, Epoch, Feed, Post, StreamName, WorkerId};
 use super::metrics::Metrics;
 use super::registry::Registry;
-use crate::net::socket;
 use crate::net::timers::Timers;
-use crate::rtmp::session::{self, Refusal, ServerSession, SessionError};
+use crate::rtmp::session::{self, SessionError};
 
 /// The token of the waker; connections have their slab keys.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -41,13 +38,6 @@ const READS_MAX: usize = 4;
 
 /// Readiness events taken in one turn.
 const EVENTS_MAX: usize = 1024;
-
-/// Unsent bytes that a subscriber's socket may hold: what it lags beyond stays in the log, where
-/// it can be skipped. 128 KiB = 0.5 s at 2 Mbit/s.
-const UNSENT_BYTES_MAX: u32 = 128 * 1024;
-
-/// From the order to stop until the worker leaves whoever is still there.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(3);
 
 /// What all threads of a server share.
 #[derive(Debug)]
@@ -77,22 +67,22 @@ pub(super) struct Worker {
     pub(super) graces: Vec<(Instant, usize, Epoch)>,
     /// Frames taken since the metrics were last told.
     pub(super) frames: u64,
-    stream_slots: HashMap<StreamName, usize>,
+    pub(super) stream_slots: HashMap<StreamName, usize>,
     /// Streams with frames for their subscribers, at most once each (`is_listed`).
     dirty_streams: Vec<usize>,
     /// Connections with something to read or to send, at most once each (`is_queued`).
     queue: Vec<usize>,
     timers: Timers<AlarmKey>,
-    generations: u64,
-    poll: Poll,
-    posts: Receiver<Post>,
-    feeds: Receiver<Feed>,
+    pub(super) generations: u64,
+    pub(super) poll: Poll,
+    pub(super) posts: Receiver<Post>,
+    pub(super) feeds: Receiver<Feed>,
     addresses: Vec<Address>,
     /// Workers with mail of ours that they were not woken for yet.
     to_wake: Vec<WorkerId>,
     read_buffer: Vec<u8>,
     /// Set by the order to stop.
-    leave_at: Option<Instant>,
+    pub(super) leave_at: Option<Instant>,
 }
 
 /// Why a connection is closed.
@@ -544,105 +534,6 @@ impl Worker {
         }
     }
 
-    fn take_mail(&mut self, now: Instant) {
-        let posts: Vec<Post> = self.posts.try_iter().collect();
-        let feeds: Vec<Feed> = self.feeds.try_iter().collect();
-        for feed in feeds {
-            self.on_feed(feed, now);
-        }
-        for post in posts {
-            self.on_post(post, now);
-        }
-    }
-
-    fn on_feed(&mut self, feed: Feed, now: Instant) {
-        let Some(&slot) = self.stream_slots.get(&feed.name) else {
-            return;
-        };
-        let ours = self.streams[slot].epoch();
-        let is_start = matches!(feed.content, FeedContent::Start { .. });
-        // Late frames of an earlier publisher, or of a time when nobody here was listening.
-        if ours > Some(feed.epoch) || (ours != Some(feed.epoch) && !is_start) {
-            return;
-        }
-        if ours < Some(feed.epoch) {
-            self.evict_publisher(slot, feed.epoch, now);
-            let source = Source::Elsewhere { epoch: feed.epoch };
-            self.streams[slot].start(source, &[]);
-            self.admit_waiting(slot, now);
-        }
-        self.streams[slot].take_feed(feed.content, self.shared.config.flush, now);
-        self.note_stream(slot);
-    }
-
-    fn on_post(&mut self, post: Post, now: Instant) {
-        match post {
-            Post::Accepted(socket, peer) => self.on_accepted(socket, peer, now),
-            Post::Attend { name, worker } => {
-                if let Some(&slot) = self.stream_slots.get(&name)
-                    && matches!(self.streams[slot].source, Source::Here { .. })
-                {
-                    self.streams[slot].add_listener(worker);
-                    self.fed_streams.push(slot);
-                }
-            }
-            Post::Leave { name, worker } => {
-                if let Some(&slot) = self.stream_slots.get(&name) {
-                    self.streams[slot].remove_listener(worker);
-                }
-            }
-            Post::Replaced { name, epoch } => self.on_replaced(&name, epoch, now),
-            Post::Ended { name, epoch } => {
-                if let Some(&slot) = self.stream_slots.get(&name)
-                    && self.streams[slot].source == (Source::Elsewhere { epoch })
-                {
-                    self.dismiss(slot);
-                }
-            }
-            Post::Shutdown => self.on_shutdown(now),
-        }
-    }
-
-    /// A name published here went to a publisher on another worker.
-    fn on_replaced(&mut self, name: &StreamName, newer: Epoch, now: Instant) {
-        let Some(&slot) = self.stream_slots.get(name) else {
-            return;
-        };
-        if self.streams[slot].epoch() >= Some(newer) {
-            return;
-        }
-        self.evict_publisher(slot, newer, now);
-        self.streams[slot].start(Source::Elsewhere { epoch: newer }, &[]);
-        if !self.streams[slot].has_audience() {
-            self.forget_stream(slot);
-        }
-    }
-
-    fn on_accepted(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
-        let prepared =
-            socket::prepare(&stream).and_then(|()| socket::limit_unsent(&stream, UNSENT_BYTES_MAX));
-        if let Err(error) = prepared {
-            log::debug!("{peer}: gone before it was served: {error}");
-            return self.shared.admission.release(peer.ip(), self.id);
-        }
-        self.generations += 1;
-        let slot = self.connections.vacant_entry();
-        let key = slot.key();
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self
-            .poll
-            .registry()
-            .register(&mut stream, Token(key), interest)
-        {
-            log::error!("{peer}: cannot be watched: {error}");
-            return self.shared.admission.release(peer.ip(), self.id);
-        }
-        let session = ServerSession::new(Arc::clone(&self.shared.session), fastrand::u64(..), now);
-        slot.insert(Connection::new(stream, peer, session, self.generations));
-        log::debug!("{peer}: connected");
-        self.queue(key);
-    }
-
     /// Closes a connection at once. Whoever it published for is kept for a while.
     fn close(&mut self, key: usize, reason: &CloseReason, now: Instant) {
         let Some(connection) = self.connections.get(key) else {
@@ -706,31 +597,6 @@ impl Worker {
             if let Some(address) = self.addresses.get(worker.0) {
                 address.post.wake();
             }
-        }
-    }
-
-    /// Tells everybody that the server stops.
-    fn on_shutdown(&mut self, now: Instant) {
-        self.leave_at = Some(now + SHUTDOWN_DEADLINE);
-        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
-        for &key in &keys {
-            if let Some(part) = self.connections[key].publisher.take() {
-                let refusal = Refusal {
-                    code: "NetConnection.Connect.AppShutdown",
-                    description: "the server is shutting down".to_owned(),
-                };
-                let connection = &mut self.connections[key];
-                connection.session.end_publish(part.role.msid, &refusal);
-                self.end_stream(part.stream, part.role.epoch);
-            }
-        }
-        for key in keys {
-            let connection = &mut self.connections[key];
-            if let Some(part) = &connection.subscriber {
-                connection.session.end_play(part.role.msid);
-            }
-            self.leave_stream(key, "shutdown");
-            self.close_gently(key, now);
         }
     }
 

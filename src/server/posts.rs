@@ -1,0 +1,149 @@
+//! What other threads ask of a worker: connections to serve, frames to pass on, the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+
+use super::connection::Connection;
+use super::live_stream::Source;
+use super::mail::{Epoch, Feed, FeedContent, Post, StreamName};
+use super::worker::Worker;
+use crate::net::socket;
+use crate::rtmp::session::{Refusal, ServerSession};
+
+/// Unsent bytes that a subscriber's socket may hold: what it lags beyond stays in the log, where
+/// it can be skipped. 128 KiB = 0.5 s at 2 Mbit/s.
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
+/// From the order to stop until the worker leaves whoever is still there.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(3);
+
+impl Worker {
+    /// Acts on everything that has come; see [`super::mail`] for the order.
+    pub(super) fn take_mail(&mut self, now: Instant) {
+        let posts: Vec<Post> = self.posts.try_iter().collect();
+        let feeds: Vec<Feed> = self.feeds.try_iter().collect();
+        for feed in feeds {
+            self.on_feed(feed, now);
+        }
+        for post in posts {
+            self.on_post(post, now);
+        }
+    }
+
+    fn on_feed(&mut self, feed: Feed, now: Instant) {
+        let Some(&slot) = self.stream_slots.get(&feed.name) else {
+            return;
+        };
+        let ours = self.streams[slot].epoch();
+        let is_start = matches!(feed.content, FeedContent::Start { .. });
+        // Late frames of an earlier publisher, or of a time when nobody here was listening.
+        if ours > Some(feed.epoch) || (ours != Some(feed.epoch) && !is_start) {
+            return;
+        }
+        if ours < Some(feed.epoch) {
+            self.evict_publisher(slot, feed.epoch, now);
+            let source = Source::Elsewhere { epoch: feed.epoch };
+            self.streams[slot].start(source, &[]);
+            self.admit_waiting(slot, now);
+        }
+        self.streams[slot].take_feed(feed.content, self.shared.config.flush, now);
+        self.note_stream(slot);
+    }
+
+    fn on_post(&mut self, post: Post, now: Instant) {
+        match post {
+            Post::Accepted(socket, peer) => self.on_accepted(socket, peer, now),
+            Post::Attend { name, worker } => {
+                if let Some(&slot) = self.stream_slots.get(&name)
+                    && matches!(self.streams[slot].source, Source::Here { .. })
+                {
+                    self.streams[slot].add_listener(worker);
+                    self.fed_streams.push(slot);
+                }
+            }
+            Post::Leave { name, worker } => {
+                if let Some(&slot) = self.stream_slots.get(&name) {
+                    self.streams[slot].remove_listener(worker);
+                }
+            }
+            Post::Replaced { name, epoch } => self.on_replaced(&name, epoch, now),
+            Post::Ended { name, epoch } => {
+                if let Some(&slot) = self.stream_slots.get(&name)
+                    && self.streams[slot].source == (Source::Elsewhere { epoch })
+                {
+                    self.dismiss(slot);
+                }
+            }
+            Post::Shutdown => self.on_shutdown(now),
+        }
+    }
+
+    /// A name published here went to a publisher on another worker.
+    fn on_replaced(&mut self, name: &StreamName, newer: Epoch, now: Instant) {
+        let Some(&slot) = self.stream_slots.get(name) else {
+            return;
+        };
+        if self.streams[slot].epoch() >= Some(newer) {
+            return;
+        }
+        self.evict_publisher(slot, newer, now);
+        self.streams[slot].start(Source::Elsewhere { epoch: newer }, &[]);
+        if !self.streams[slot].has_audience() {
+            self.forget_stream(slot);
+        }
+    }
+
+    fn on_accepted(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
+        let prepared =
+            socket::prepare(&stream).and_then(|()| socket::limit_unsent(&stream, UNSENT_BYTES_MAX));
+        if let Err(error) = prepared {
+            log::debug!("{peer}: gone before it was served: {error}");
+            return self.shared.admission.release(peer.ip(), self.id);
+        }
+        self.generations += 1;
+        let slot = self.connections.vacant_entry();
+        let key = slot.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self
+            .poll
+            .registry()
+            .register(&mut stream, Token(key), interest)
+        {
+            log::error!("{peer}: cannot be watched: {error}");
+            return self.shared.admission.release(peer.ip(), self.id);
+        }
+        let session = ServerSession::new(Arc::clone(&self.shared.session), fastrand::u64(..), now);
+        slot.insert(Connection::new(stream, peer, session, self.generations));
+        log::debug!("{peer}: connected");
+        self.queue(key);
+    }
+
+    /// Tells everybody that the server stops.
+    fn on_shutdown(&mut self, now: Instant) {
+        self.leave_at = Some(now + SHUTDOWN_DEADLINE);
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for &key in &keys {
+            if let Some(part) = self.connections[key].publisher.take() {
+                let refusal = Refusal {
+                    code: "NetConnection.Connect.AppShutdown",
+                    description: "the server is shutting down".to_owned(),
+                };
+                let connection = &mut self.connections[key];
+                connection.session.end_publish(part.role.msid, &refusal);
+                self.end_stream(part.stream, part.role.epoch);
+            }
+        }
+        for key in keys {
+            let connection = &mut self.connections[key];
+            if let Some(part) = &connection.subscriber {
+                connection.session.end_play(part.role.msid);
+            }
+            self.leave_stream(key, "shutdown");
+            self.close_gently(key, now);
+        }
+    }
+}
