@@ -136,6 +136,11 @@ fn describe_rejection(rejection: &Rejection) -> String {
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(": ");
+    // The server's words go to a terminal: nothing in them may move its cursor.
+    let words: String = words
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
     let hint = if rejection.wants_authentication() {
         "it wants a user name and password, which is not supported yet"
     } else {
@@ -155,4 +160,50 @@ fn describe_rejection(rejection: &Rejection) -> String {
         format!(" ({words})")
     };
     format!("the server {what}{words}: {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_one_line_with_the_servers_words_and_a_hint() {
+        for (stage, code, description, expected) in [
+            (
+                Stage::Publish,
+                "NetStream.Publish.BadName",
+                "live/a is already being published",
+                "the server refused the publish (NetStream.Publish.BadName: live/a is already \
+                 being published): somebody publishes under this name already, or the name is not \
+                 allowed",
+            ),
+            (
+                Stage::Connect,
+                "",
+                "",
+                "the server refused the connection to its application: check app and key in the URL",
+            ),
+            (
+                Stage::Play,
+                "X",
+                "two\r\nlines \u{1b}[2J",
+                "the server refused the play (X: twolines [2J): check app and key in the URL",
+            ),
+            (
+                Stage::Connect,
+                "NetConnection.Connect.Rejected",
+                "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] :",
+                "the server refused the connection to its application \
+                 (NetConnection.Connect.Rejected: [ AccessManager.Reject ] : [ code=403 need auth; \
+                 authmod=adobe ] :): it wants a user name and password, which is not supported yet",
+            ),
+        ] {
+            let rejection = Rejection {
+                stage,
+                code: code.to_owned(),
+                description: description.to_owned(),
+            };
+            assert_eq!(ClientError::Rejected(rejection).to_string(), expected);
+        }
+    }
 }

@@ -57,7 +57,7 @@ impl Worker {
     fn on_connect(&mut self, key: usize, request: ConnectRequest) {
         let connection = &mut self.connections[key];
         log::debug!(
-            "{}: connect, app {:?}, {}",
+            "{}: connect, app {:?}, {:?}",
             connection.peer,
             request.app,
             request.flash_version
