@@ -235,3 +235,6 @@ impl Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,101 @@ fn video_flags(body: &[u8]) -> FrameFlags {
         is_detached: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYFRAME: &[u8] = &[0x17, 1, 0, 0, 0, 1, 2, 3];
+    const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 9];
+    const VIDEO_HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1, 100, 0, 31];
+    const SOUND: &[u8] = &[0xAF, 1, 7];
+
+    fn publisher(resume_after: Option<i64>) -> Publisher {
+        Publisher::new(
+            MessageStreamId(1),
+            "live/cam".into(),
+            Epoch(1),
+            Arc::default(),
+            resume_after,
+            4096,
+        )
+    }
+
+    fn wire(frame: &Frame) -> Vec<u8> {
+        let mut slices = Vec::new();
+        frame.push_wire(0, &mut slices);
+        slices.iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn frames_carry_the_delta_to_the_frame_before_them_on_their_track() {
+        let mut publisher = publisher(None);
+        let mut media = |kind, timestamp, body: &[u8]| {
+            let headers = Headers::default();
+            let frame = publisher.media(kind, timestamp, body.into(), &headers, Duration::ZERO);
+            frame.expect("nothing is repeated here")
+        };
+        let first = media(MediaKind::Video, 9_000_000, KEYFRAME);
+        assert!(first.flags().is_detached && first.flags().is_keyframe);
+        assert_eq!(first.dts(), 0);
+        let sound = media(MediaKind::Audio, 9_000_010, SOUND);
+        assert!(sound.flags().is_detached);
+        let next = media(MediaKind::Video, 9_000_040, INTER);
+        assert!(!next.flags().is_detached && !next.flags().is_keyframe);
+        assert_eq!(wire(&next)[..8], [0x46, 0, 0, 40, 0, 0, 6, 9]);
+        assert_eq!(wire(&next)[8..], *INTER);
+    }
+
+    #[test]
+    fn a_header_that_is_in_force_is_left_out_and_takes_no_part_in_time() {
+        let mut publisher = publisher(None);
+        let mut headers = Headers::default();
+        let mut media = |headers: &Headers, timestamp, body: &[u8]| {
+            publisher.media(
+                MediaKind::Video,
+                timestamp,
+                body.into(),
+                headers,
+                Duration::ZERO,
+            )
+        };
+        let header = media(&headers, 0, VIDEO_HEADER).expect("new");
+        assert!(header.flags().is_sequence_header && !header.flags().is_keyframe);
+        headers.video = Some(Arc::new(header));
+        assert!(media(&headers, 0, VIDEO_HEADER).is_none());
+        let key = media(&headers, 16_779_890, KEYFRAME).expect("a picture");
+        assert_eq!(key.dts(), 0);
+        assert!(media(&headers, 0, &[0x17, 0, 0, 0, 0, 2]).is_some());
+        let next = media(&headers, 16_779_930, INTER).expect("a picture");
+        assert_eq!(next.dts(), 40);
+    }
+
+    #[test]
+    fn a_successor_goes_on_behind_its_predecessor() {
+        let mut publisher = publisher(Some(5000));
+        let headers = Headers::default();
+        let frame = publisher
+            .media(
+                MediaKind::Video,
+                77,
+                KEYFRAME.into(),
+                &headers,
+                Duration::ZERO,
+            )
+            .expect("a picture");
+        assert_eq!(frame.dts(), 5000 + RESUME_GAP_MS);
+    }
+
+    #[test]
+    fn repeated_metadata_is_left_out() {
+        let mut publisher = publisher(None);
+        let mut headers = Headers::default();
+        let frame = publisher
+            .metadata(b"one"[..].into(), &headers)
+            .expect("new");
+        headers.metadata = Some(Arc::new(frame));
+        assert!(publisher.metadata(b"one"[..].into(), &headers).is_none());
+        assert!(publisher.metadata(b"two"[..].into(), &headers).is_some());
+    }
+}

@@ -1,0 +1,152 @@
+//! A home worker and one that it feeds, over real mailboxes.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use mio::{Poll, Token, Waker};
+
+use super::*;
+use crate::broadcast::{FrameFlags, Separator};
+use crate::net::mailbox::Mailbox;
+
+const HERE: WorkerId = WorkerId(0);
+const THERE: WorkerId = WorkerId(1);
+const FLUSH: Flush = Flush::Video {
+    audio_wait: Duration::from_millis(40),
+};
+
+fn frame(track: Track, dts: i64, is_keyframe: bool) -> Frame {
+    let flags = FrameFlags {
+        is_keyframe,
+        ..FrameFlags::default()
+    };
+    let separator = Separator {
+        byte: 0xC6,
+        stride: 4096,
+    };
+    Frame::new(track, dts, flags, vec![0; 20], 8, &[0; 8], separator)
+}
+
+/// The addresses of both workers; what the second one is fed can be received.
+fn addresses(capacity: usize) -> (Vec<Address>, Receiver<Feed>, Poll) {
+    let poll = Poll::new().unwrap();
+    let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+    let address = || {
+        let (post, _) = Mailbox::unbounded(Arc::clone(&waker));
+        let (feed, feeds) = Mailbox::bounded(capacity, Arc::clone(&waker));
+        (Address { post, feed }, feeds)
+    };
+    let ((here, _), (there, feeds)) = (address(), address());
+    (vec![here, there], feeds, poll)
+}
+
+fn home(audience: &[WorkerId]) -> LiveStream {
+    let mut live = LiveStream::new("live/cam".into(), LogLimits::default());
+    let source = Source::Here {
+        epoch: Epoch(1),
+        publisher: Some(0),
+        grace_until: None,
+    };
+    live.start(source, audience);
+    live
+}
+
+fn mirror() -> LiveStream {
+    let mut live = LiveStream::new("live/cam".into(), LogLimits::default());
+    live.start(Source::Elsewhere { epoch: Epoch(1) }, &[]);
+    live.subscribers.push(7);
+    live
+}
+
+fn dts(live: &LiveStream) -> Vec<i64> {
+    let log = live.log();
+    log.iter_from(log.first())
+        .map(|entry| entry.frame.dts())
+        .collect()
+}
+
+#[test]
+fn a_worker_that_listens_from_the_start_gets_every_frame() {
+    let now = Instant::now();
+    let (addresses, feeds, _poll) = addresses(16);
+    let mut home = home(&[THERE]);
+    let mut mirror = mirror();
+    let mut woken = Vec::new();
+    assert_eq!(home.feed_listeners(Epoch(1), &addresses, &mut woken), 0);
+    for at in [0, 40, 80] {
+        home.publish(frame(Track::Video, at, at == 0), FLUSH, now);
+        home.publish(frame(Track::Audio, at + 5, false), FLUSH, now);
+        home.feed_listeners(Epoch(1), &addresses, &mut woken);
+    }
+    assert_eq!(woken, [THERE]);
+    for feed in feeds.try_iter() {
+        mirror.take_feed(feed.content, FLUSH, now);
+    }
+    assert_eq!(dts(&mirror), [0, 5, 40, 45, 80, 85]);
+    assert_eq!(dts(&home), dts(&mirror));
+}
+
+#[test]
+fn a_worker_that_comes_later_starts_at_the_keyframe() {
+    let now = Instant::now();
+    let (addresses, feeds, _poll) = addresses(16);
+    let mut home = home(&[]);
+    let mut mirror = mirror();
+    for at in [0, 40, 80, 120] {
+        home.publish(frame(Track::Video, at, at % 80 == 0), FLUSH, now);
+    }
+    home.add_listener(THERE);
+    home.add_listener(THERE);
+    home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+    home.publish(frame(Track::Video, 160, false), FLUSH, now);
+    home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+    for feed in feeds.try_iter() {
+        mirror.take_feed(feed.content, FLUSH, now);
+    }
+    assert_eq!(dts(&mirror), [80, 120, 160]);
+    let log = mirror.log();
+    assert!(log.get(log.first()).unwrap().is_detached);
+}
+
+#[test]
+fn a_worker_that_fell_behind_starts_anew_at_a_keyframe_and_nothing_grows() {
+    let now = Instant::now();
+    let (addresses, feeds, _poll) = addresses(2);
+    let mut home = home(&[THERE]);
+    let mut mirror = mirror();
+    let mut overflows = 0;
+    for at in 0..20 {
+        home.publish(frame(Track::Video, at, at % 8 == 0), FLUSH, now);
+        overflows += home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+    }
+    assert!(overflows > 0);
+    assert_eq!(feeds.len(), 2);
+    for feed in feeds.try_iter() {
+        mirror.take_feed(feed.content, FLUSH, now);
+    }
+    home.publish(frame(Track::Video, 20, false), FLUSH, now);
+    home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+    for feed in feeds.try_iter() {
+        mirror.take_feed(feed.content, FLUSH, now);
+    }
+    let expected = [0, 1, 16, 17, 18, 19, 20];
+    assert_eq!(dts(&mirror), expected);
+    let join = mirror.log().join_point().unwrap();
+    assert!(mirror.log().get(join.seq).unwrap().is_detached);
+}
+
+#[test]
+fn video_is_due_at_once_and_sound_may_wait() {
+    let now = Instant::now();
+    let mut live = home(&[HERE]);
+    live.subscribers.push(1);
+    live.publish(frame(Track::Audio, 0, false), FLUSH, now);
+    assert_eq!(live.flush_at, Some(now + Duration::from_millis(40)));
+    live.publish(frame(Track::Video, 1, true), FLUSH, now);
+    assert_eq!(live.flush_at, Some(now));
+    live.flush_at = None;
+    live.publish(frame(Track::Audio, 2, false), Flush::Now, now);
+    assert_eq!(live.flush_at, Some(now));
+}
