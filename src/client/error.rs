@@ -72,9 +72,9 @@ pub enum ClientError {
     /// The server closed the connection while media flowed.
     #[error("the server closed the connection")]
     Closed,
-    /// The server ended our publish.
-    #[error("the server ended the stream")]
-    EndedByServer,
+    /// The server ended our publish; its words, if it had any.
+    #[error("the server ended the stream{}", describe_words(.0))]
+    EndedByServer(Option<Rejection>),
     /// The server broke the protocol.
     #[error("the server broke the protocol: {0}")]
     Session(SessionError),
@@ -108,7 +108,7 @@ impl ClientError {
             | Self::Unanswered(_)
             | Self::Lost(_)
             | Self::Closed
-            | Self::EndedByServer
+            | Self::EndedByServer(_)
             | Self::Session(_)
             | Self::NoMedia(_) => true,
             // The old session of the same name may be dying, or the publisher coming.
@@ -131,16 +131,6 @@ fn describe_rejection(rejection: &Rejection) -> String {
         Stage::Publish => "refused the publish",
         Stage::Play => "refused the play",
     };
-    let words = [rejection.code.as_str(), rejection.description.as_str()]
-        .into_iter()
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(": ");
-    // The server's words go to a terminal: nothing in them may move its cursor.
-    let words: String = words
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .collect();
     let hint = if rejection.wants_authentication() {
         "it wants a user name and password, which is not supported yet"
     } else {
@@ -154,12 +144,29 @@ fn describe_rejection(rejection: &Rejection) -> String {
             _ => "check app and key in the URL",
         }
     };
-    let words = if words.is_empty() {
-        String::new()
-    } else {
-        format!(" ({words})")
-    };
-    format!("the server {what}{words}: {hint}")
+    format!("the server {what}{}: {hint}", words_of(rejection))
+}
+
+fn describe_words(rejection: &Option<Rejection>) -> String {
+    rejection.as_ref().map(words_of).unwrap_or_default()
+}
+
+/// ` (code: description)`, as far as there is any of it.
+fn words_of(rejection: &Rejection) -> String {
+    let words = [rejection.code.as_str(), rejection.description.as_str()]
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(": ");
+    if words.is_empty() {
+        return words;
+    }
+    // The server's words go to a terminal: nothing in them may move its cursor.
+    let words: String = words
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
+    format!(" ({words})")
 }
 
 #[cfg(test)]

@@ -278,9 +278,9 @@ impl Push {
             let outcome = connection.turn(reactor, until);
             while let Some(event) = connection.poll_event() {
                 match event {
-                    ClientEvent::Ended(_) => return Err(ClientError::EndedByServer),
+                    ClientEvent::Ended(_) => return Err(ClientError::EndedByServer(None)),
                     ClientEvent::Rejected(rejection) => {
-                        return Err(ClientError::Rejected(rejection));
+                        return Err(ClientError::EndedByServer(Some(rejection)));
                     }
                     ClientEvent::ReconnectRequested(tc_url) => {
                         return Ok(Outcome::Redirected(tc_url));
