@@ -9,7 +9,7 @@ use super::console::Console;
 use super::{parse_target, serve};
 use crate::client::push::{self, PushOptions};
 use crate::client::{ClientError, Input, Reactor};
-use crate::server::{Config, Server};
+use crate::server::Config;
 
 /// 9.6 s of a moving picture and sound; `demo/make.sh` makes it.
 const STREAM: &[u8] = include_bytes!("demo/stream.flv");
@@ -28,7 +28,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
         rtmp: vec![args.rtmp],
         ..Config::default()
     };
-    let server = Server::start(config).map_err(serve::with_advice)?;
+    let server = serve::start(config)?;
     let address = *server
         .rtmp_addresses()
         .first()

@@ -42,13 +42,28 @@ pub(super) struct ServeArgs {
 
 /// Runs the server until SIGINT or SIGTERM.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let server = Server::start(args.config()).map_err(with_advice)?;
+    let server = start(args.config())?;
     let stop = server.stop_handle();
     on_signal(move || stop.stop())?;
     announce(&server);
     server.wait();
     log::info!("stopped");
     Ok(())
+}
+
+/// Binds and starts; what can go wrong is said with advice.
+pub(super) fn start(config: Config) -> anyhow::Result<Server> {
+    let wanted = config.limits.connections_max as u64;
+    // Debian's soft limit of 1024 open files is for programs that use select(2).
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < wanted => log::warn!(
+            "the system allows {limit} open files (ulimit -Hn): fewer than the {wanted} \
+             connections that the server would take"
+        ),
+        Ok(_) => {}
+        Err(error) => log::warn!("the limit of open files cannot be raised: {error}"),
+    }
+    Server::start(config).map_err(with_advice)
 }
 
 /// One line per listener on stdout, for people and for whoever started us with port 0.
@@ -78,7 +93,7 @@ pub(super) fn on_signal(stop: impl Fn() + Send + 'static) -> anyhow::Result<()> 
 }
 
 /// What to do about a server that cannot start.
-pub(super) fn with_advice(error: StartError) -> anyhow::Error {
+fn with_advice(error: StartError) -> anyhow::Error {
     let advice = match &error {
         StartError::Listen { cause, .. } => match cause.kind() {
             std::io::ErrorKind::AddrInUse => {
