@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use proptest::prelude::*;
+
 use super::digest::Side;
 use super::*;
 
@@ -257,4 +259,60 @@ fn a_server_that_does_not_know_digests_is_accepted() {
     answer.extend_from_slice(&c1);
     let progress = client.handle_input(&answer, &mut out).unwrap();
     assert_eq!(progress.done, Some(HandshakeKind::Simple));
+}
+
+/// Total consumed and the kind that was reported, if any; and what was answered.
+type Outcome = (
+    Result<(usize, Option<HandshakeKind>), HandshakeError>,
+    Vec<u8>,
+);
+
+/// Feeds `input` in pieces.
+fn feed(
+    input: &[u8],
+    step: usize,
+    mut handle: impl FnMut(&[u8], &mut Vec<u8>) -> Result<Progress, HandshakeError>,
+) -> Outcome {
+    let (mut consumed, mut done, mut out) = (0, None, Vec::new());
+    for piece in input.chunks(step) {
+        match handle(piece, &mut out) {
+            Err(error) => return (Err(error), out),
+            Ok(progress) => {
+                consumed += progress.consumed;
+                assert!(done.is_none() || progress.done.is_none(), "reported once");
+                assert!(
+                    done.is_none() || progress.consumed == 0,
+                    "the rest is chunks"
+                );
+                done = done.or(progress.done);
+            }
+        }
+    }
+    (Ok((consumed, done)), out)
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_end_the_same_however_they_are_cut(
+        is_rtmp in prop::bool::weighted(0.9),
+        seed in any::<u64>(),
+        length in 0..4000_usize,
+        step in 1..2000_usize,
+    ) {
+        let mut input = vec![0; length];
+        fastrand::Rng::with_seed(seed).fill(&mut input);
+        if is_rtmp && let Some(version) = input.first_mut() {
+            *version = VERSION;
+        }
+        let server = |step| {
+            let mut server = ServerHandshake::new(1);
+            feed(&input, step, |piece, out| server.handle_input(piece, out))
+        };
+        prop_assert_eq!(server(step), server(4000));
+        let client = |step| {
+            let mut client = ClientHandshake::start(Some(DigestLayout::At8), 1, &mut Vec::new());
+            feed(&input, step, |piece, out| client.handle_input(piece, out))
+        };
+        prop_assert_eq!(client(step), client(4000));
+    }
 }
