@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::amf::{Value, amf0};
 use crate::media::flv::{self, Tag, TagKind};
+use crate::media::fmp4;
 use crate::rtmp::message::data::metadata_object;
 
 /// Why the output cannot be written.
@@ -59,6 +60,7 @@ enum Sink {
 #[derive(Debug)]
 enum Format {
     Flv(FlvState),
+    Mp4(Box<fmp4::Writer>),
 }
 
 /// What of an FLV file is known only at its end.
@@ -85,6 +87,7 @@ impl Output {
         let ending = path.extension().and_then(|ending| ending.to_str());
         let format = match ending.map(str::to_ascii_lowercase).as_deref() {
             Some("flv") => Format::Flv(FlvState::default()),
+            Some("mp4") => Format::Mp4(Box::default()),
             _ => return Err(OutputError::UnknownFormat(path.to_owned())),
         };
         let name = path.display().to_string();
@@ -128,15 +131,16 @@ impl Output {
     }
 
     /// Adds a tag; its dts is below 2^31.
-    pub(super) fn write_tag(&mut self, tag: &Tag) -> Result<(), OutputError> {
+    pub(super) fn write_tag(&mut self, tag: &Tag) {
+        let before = self.buffer.len();
         match &mut self.format {
-            Format::Flv(state) => {
-                let before = self.buffer.len();
-                state.put_tag(&mut self.buffer, self.position, tag);
-                self.position += (self.buffer.len() - before) as u64;
+            Format::Flv(state) => state.put_tag(&mut self.buffer, self.position, tag),
+            Format::Mp4(writer) => {
+                writer.handle_tag(tag);
+                collect(writer, &mut self.buffer);
             }
         }
-        Ok(())
+        self.position += (self.buffer.len() - before) as u64;
     }
 
     /// Hands everything to the system.
@@ -149,6 +153,10 @@ impl Output {
 
     /// Writes what is known only now.
     pub(super) fn finish(&mut self) -> Result<(), OutputError> {
+        if let Format::Mp4(writer) = &mut self.format {
+            writer.finish();
+            collect(writer, &mut self.buffer);
+        }
         self.flush()?;
         if let (Format::Flv(state), Sink::File(file)) = (&self.format, &mut self.sink) {
             state
@@ -156,6 +164,16 @@ impl Output {
                 .map_err(|cause| write_error(&self.name, cause))?;
         }
         Ok(())
+    }
+}
+
+/// Takes over what the writer has to write and to say.
+fn collect(writer: &mut fmp4::Writer, out: &mut Vec<u8>) {
+    while let Some(bytes) = writer.poll_output() {
+        out.extend_from_slice(&bytes);
+    }
+    while let Some(note) = writer.poll_note() {
+        log::warn!("{note}");
     }
 }
 

@@ -319,7 +319,7 @@ impl Pull {
     }
 
     fn write(&mut self, tag: &Tag) -> Result<(), ClientError> {
-        self.output.write_tag(tag)?;
+        self.output.write_tag(tag);
         Ok(())
     }
 

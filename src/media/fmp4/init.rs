@@ -1,0 +1,266 @@
+//! The initialisation segment: `ftyp` and a `moov` without samples (ISO/IEC 14496-12 §8,
+//! 14496-14 for `esds`, 14496-15 for `avcC` and `hvcC`).
+
+use super::boxes::{put_box, put_full_box, put_zeros};
+use crate::media::codec::aac::AacConfig;
+use crate::media::codec::avc::AvcConfig;
+use crate::media::codec::hevc::HevcConfig;
+use crate::media::flv::{AudioCodec, VideoCodec};
+use crate::wire::PutBytes;
+
+/// Units per second of both tracks: FLV's milliseconds.
+const TIMESCALE: u32 = 1000;
+
+/// Track ids.
+const VIDEO_ID: u32 = 1;
+const AUDIO_ID: u32 = 2;
+
+/// The unit matrix, 16.16 and 2.30 fixed point.
+const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
+
+/// What the `moov` says of a track.
+#[derive(Debug)]
+pub(super) enum TrackInit {
+    Video {
+        entry: &'static [u8; 4],
+        config_box: &'static [u8; 4],
+        config: Vec<u8>,
+        width: u16,
+        height: u16,
+    },
+    Audio {
+        config: Vec<u8>,
+        channels: u16,
+        sample_rate: u32,
+    },
+}
+
+impl TrackInit {
+    /// `None` for a codec that is not written, or a configuration that cannot be read.
+    pub(super) fn video(codec: VideoCodec, record: &[u8]) -> Option<Self> {
+        let (entry, config_box, size) = match codec {
+            VideoCodec::Avc => {
+                let sps = AvcConfig::parse(record).ok()?.first_sps();
+                (b"avc1", b"avcC", sps.map(|sps| (sps.width, sps.height)))
+            }
+            VideoCodec::Hevc => {
+                let sps = HevcConfig::parse(record).ok()?.first_sps();
+                (b"hvc1", b"hvcC", sps.map(|sps| (sps.width, sps.height)))
+            }
+            _ => return None,
+        };
+        let (width, height) = size.unwrap_or_default();
+        Some(Self::Video {
+            entry,
+            config_box,
+            config: record.to_vec(),
+            width: u16::try_from(width).unwrap_or(u16::MAX),
+            height: u16::try_from(height).unwrap_or(u16::MAX),
+        })
+    }
+
+    /// `None` for a codec that is not written, or a configuration that cannot be read.
+    pub(super) fn audio(codec: AudioCodec, config: &[u8]) -> Option<Self> {
+        if codec != AudioCodec::Aac {
+            return None;
+        }
+        let aac = AacConfig::parse(config).ok()?;
+        Some(Self::Audio {
+            config: config.to_vec(),
+            channels: u16::from(aac.output_channels()),
+            sample_rate: aac.output_sample_rate(),
+        })
+    }
+
+    /// The track id.
+    pub(super) fn id(&self) -> u32 {
+        match self {
+            Self::Video { .. } => VIDEO_ID,
+            Self::Audio { .. } => AUDIO_ID,
+        }
+    }
+
+    /// The decoder configuration as it came.
+    pub(super) fn config(&self) -> &[u8] {
+        match self {
+            Self::Video { config, .. } | Self::Audio { config, .. } => config,
+        }
+    }
+
+    fn put_trak(&self, out: &mut Vec<u8>) {
+        let (volume, width, height) = match self {
+            Self::Video { width, height, .. } => (0, *width, *height),
+            Self::Audio { .. } => (0x100, 0, 0),
+        };
+        // Flags: enabled, in movie.
+        put_full_box(out, b"tkhd", 0, 3, |out| {
+            put_zeros(out, 8);
+            out.put_u32(self.id());
+            put_zeros(out, 4 + 4 + 8 + 2 + 2);
+            out.put_u16(volume);
+            put_zeros(out, 2);
+            put_matrix(out);
+            out.put_u32(u32::from(width) << 16);
+            out.put_u32(u32::from(height) << 16);
+        });
+        put_box(out, b"mdia", |out| self.put_mdia(out));
+    }
+
+    fn put_mdia(&self, out: &mut Vec<u8>) {
+        put_full_box(out, b"mdhd", 0, 0, |out| {
+            put_zeros(out, 8);
+            out.put_u32(TIMESCALE);
+            put_zeros(out, 4);
+            // "und": three letters of five bits.
+            out.put_u16(0x55C4);
+            put_zeros(out, 2);
+        });
+        let (handler, name) = match self {
+            Self::Video { .. } => (b"vide", &b"video\0"[..]),
+            Self::Audio { .. } => (b"soun", &b"audio\0"[..]),
+        };
+        put_full_box(out, b"hdlr", 0, 0, |out| {
+            put_zeros(out, 4);
+            out.extend_from_slice(handler);
+            put_zeros(out, 12);
+            out.extend_from_slice(name);
+        });
+        put_box(out, b"minf", |out| {
+            match self {
+                Self::Video { .. } => put_full_box(out, b"vmhd", 0, 1, |out| put_zeros(out, 8)),
+                Self::Audio { .. } => put_full_box(out, b"smhd", 0, 0, |out| put_zeros(out, 4)),
+            }
+            put_box(out, b"dinf", |out| {
+                put_full_box(out, b"dref", 0, 0, |out| {
+                    out.put_u32(1);
+                    // Flag: the data are in this file.
+                    put_full_box(out, b"url ", 0, 1, |_| {});
+                });
+            });
+            put_box(out, b"stbl", |out| self.put_stbl(out));
+        });
+    }
+
+    /// A sample description, and tables without samples.
+    fn put_stbl(&self, out: &mut Vec<u8>) {
+        put_full_box(out, b"stsd", 0, 0, |out| {
+            out.put_u32(1);
+            self.put_sample_entry(out);
+        });
+        put_full_box(out, b"stts", 0, 0, |out| out.put_u32(0));
+        put_full_box(out, b"stsc", 0, 0, |out| out.put_u32(0));
+        put_full_box(out, b"stsz", 0, 0, |out| put_zeros(out, 8));
+        put_full_box(out, b"stco", 0, 0, |out| out.put_u32(0));
+    }
+
+    fn put_sample_entry(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Video {
+                entry,
+                config_box,
+                config,
+                width,
+                height,
+            } => put_box(out, entry, |out| {
+                put_zeros(out, 6);
+                out.put_u16(1);
+                put_zeros(out, 16);
+                out.put_u16(*width);
+                out.put_u16(*height);
+                // 72 dpi, 16.16.
+                out.put_u32(0x48_0000);
+                out.put_u32(0x48_0000);
+                put_zeros(out, 4);
+                out.put_u16(1);
+                put_zeros(out, 32);
+                out.put_u16(24);
+                out.put_u16(u16::MAX);
+                put_box(out, config_box, |out| out.extend_from_slice(config));
+            }),
+            Self::Audio {
+                config,
+                channels,
+                sample_rate,
+            } => put_box(out, b"mp4a", |out| {
+                put_zeros(out, 6);
+                out.put_u16(1);
+                put_zeros(out, 8);
+                out.put_u16(*channels);
+                out.put_u16(16);
+                put_zeros(out, 4);
+                // 16.16; rates above do not fit and are in the configuration anyway.
+                out.put_u32(u32::from(u16::try_from(*sample_rate).unwrap_or(0)) << 16);
+                put_full_box(out, b"esds", 0, 0, |out| put_es_descriptor(out, config));
+            }),
+        }
+    }
+}
+
+/// `ftyp` and `moov`.
+pub(super) fn segment<'a>(tracks: impl Iterator<Item = &'a TrackInit> + Clone) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_box(&mut out, b"ftyp", |out| {
+        out.extend_from_slice(b"iso6");
+        out.put_u32(1);
+        out.extend_from_slice(b"iso6mp41");
+    });
+    put_box(&mut out, b"moov", |out| {
+        put_full_box(out, b"mvhd", 0, 0, |out| {
+            put_zeros(out, 8);
+            out.put_u32(TIMESCALE);
+            put_zeros(out, 4);
+            // Rate and volume 1.
+            out.put_u32(0x1_0000);
+            out.put_u16(0x100);
+            put_zeros(out, 10);
+            put_matrix(out);
+            put_zeros(out, 24);
+            out.put_u32(AUDIO_ID + 1);
+        });
+        for track in tracks.clone() {
+            put_box(out, b"trak", |out| track.put_trak(out));
+        }
+        put_box(out, b"mvex", |out| {
+            for track in tracks {
+                put_full_box(out, b"trex", 0, 0, |out| {
+                    out.put_u32(track.id());
+                    out.put_u32(1);
+                    put_zeros(out, 12);
+                });
+            }
+        });
+    });
+    out
+}
+
+fn put_matrix(out: &mut Vec<u8>) {
+    for value in MATRIX {
+        out.put_u32(value);
+    }
+}
+
+/// ES_Descriptor (ISO/IEC 14496-1 §7.2.6.5) around an AudioSpecificConfig.
+fn put_es_descriptor(out: &mut Vec<u8>, config: &[u8]) {
+    let specific = descriptor(0x05, config);
+    // Object type MPEG-4 audio, stream type audio (upstream 0, reserved 1), buffer size and
+    // bitrates unknown.
+    let mut decoder = vec![0x40, 0x15];
+    put_zeros(&mut decoder, 3 + 4 + 4);
+    decoder.extend_from_slice(&specific);
+    let mut stream = vec![0, 0, 0];
+    stream.extend_from_slice(&descriptor(0x04, &decoder));
+    stream.extend_from_slice(&descriptor(0x06, &[2]));
+    out.extend_from_slice(&descriptor(0x03, &stream));
+}
+
+/// Tag, length in four bytes of seven bits, content.
+fn descriptor(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    let mut out = vec![tag];
+    for shift in [21, 14, 7, 0] {
+        let [.., low] = (length >> shift & 0x7F).to_be_bytes();
+        out.push(if shift > 0 { low | 0x80 } else { low });
+    }
+    out.extend_from_slice(content);
+    out
+}
