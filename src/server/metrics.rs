@@ -37,6 +37,8 @@ pub struct Metrics {
     pub plays: Counter,
     /// Messages of publishers taken into a log.
     pub frames: Counter,
+    /// Timestamps of publishers that had to be mended.
+    pub mended_timestamps: Counter,
     /// Bytes received.
     pub bytes_received: Counter,
     /// Bytes sent.

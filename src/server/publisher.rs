@@ -10,7 +10,7 @@ use crate::media::flv;
 use crate::rtmp::MediaKind;
 use crate::rtmp::chunk::{ChunkStreamId, MessageStreamId, Payload, header};
 use crate::rtmp::message::MessageType;
-use crate::rtmp::timestamp::Timeline;
+use crate::rtmp::timestamp::{Mend, Timeline};
 
 /// Between the last frame of a publisher that vanished and the first of its successor.
 const RESUME_GAP_MS: i64 = 40;
@@ -35,6 +35,9 @@ pub(super) struct Publisher {
     /// By track: dts of the last frame made.
     last_dts: [Option<i64>; 3],
     chunk_size: usize,
+    /// What was done to timestamps and not told yet; kinds that were told, in order of time.
+    mend: Option<Mend>,
+    told: Vec<Mend>,
 }
 
 impl Publisher {
@@ -56,6 +59,8 @@ impl Publisher {
             timeline: Timeline::starting_at(start),
             last_dts: [None; 3],
             chunk_size,
+            mend: None,
+            told: Vec::new(),
         }
     }
 
@@ -92,6 +97,7 @@ impl Publisher {
             return Some(self.frame(track, dts, flags, payload));
         }
         let stamp = self.timeline.advance(kind, timestamp);
+        self.mend = stamp.mend;
         let frame = self.frame(track, stamp.dts, flags, payload);
         self.pulse.beat(uptime, self.newest_dts());
         Some(frame)
@@ -114,6 +120,17 @@ impl Publisher {
     pub(super) fn data(&mut self, payload: Payload) -> Frame {
         let dts = self.newest_dts();
         self.frame(Track::Data, dts, FrameFlags::default(), payload)
+    }
+
+    /// What had to be done to the timestamp of the last frame, if anything, and whether it is the
+    /// first time that this is done to this publisher.
+    pub(super) fn take_mend(&mut self) -> Option<(Mend, bool)> {
+        let mend = self.mend.take()?;
+        let is_first = !self.told.contains(&mend);
+        if is_first {
+            self.told.push(mend);
+        }
+        Some((mend, is_first))
     }
 
     fn newest_dts(&self) -> i64 {
@@ -223,6 +240,27 @@ mod tests {
         assert!(media(&headers, 0, &[0x17, 0, 0, 0, 0, 2]).is_some());
         let next = media(&headers, 16_779_930, INTER).expect("a picture");
         assert_eq!(next.dts(), 40);
+    }
+
+    #[test]
+    fn mended_timestamps_are_told_once_for_each_kind() {
+        let mut publisher = publisher(None);
+        let mut mend_at = |timestamp| {
+            let headers = Headers::default();
+            publisher.media(
+                MediaKind::Video,
+                timestamp,
+                INTER.into(),
+                &headers,
+                Duration::ZERO,
+            );
+            publisher.take_mend()
+        };
+        assert_eq!(mend_at(0), None);
+        assert_eq!(mend_at(40), None);
+        assert_eq!(mend_at(9_000_000), Some((Mend::Outlier, true)));
+        assert_eq!(mend_at(80), None);
+        assert_eq!(mend_at(8_000_000), Some((Mend::Outlier, false)));
     }
 
     #[test]

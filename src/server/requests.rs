@@ -241,7 +241,8 @@ impl Worker {
         now: Instant,
         make: impl FnOnce(&mut Publisher, &Headers) -> Option<Frame>,
     ) {
-        let Some(part) = &mut self.connections[key].publisher else {
+        let connection = &mut self.connections[key];
+        let Some(part) = &mut connection.publisher else {
             return;
         };
         let slot = part.stream;
@@ -249,6 +250,12 @@ impl Worker {
         if let Some(frame) = make(&mut part.role, live.log().headers()) {
             live.publish(frame, self.shared.config.flush, now);
             self.frames += 1;
+            if let Some((mend, is_first)) = part.role.take_mend() {
+                self.shared.metrics.mended_timestamps.add(1);
+                if is_first {
+                    log::info!("{}: {} sends {mend}", connection.peer, live.name);
+                }
+            }
             self.note_stream(slot);
         }
     }
