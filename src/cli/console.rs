@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Progress, Report, Step};
 
-/// How often the progress line is drawn.
+/// How often the progress line is drawn on a terminal.
 const REDRAW_EVERY: Duration = Duration::from_millis(250);
+
+/// How often a line of progress is written elsewhere, into a log say.
+const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// The stretch over which the bitrate is measured.
 const RATE_OVER: Duration = Duration::from_secs(2);
@@ -16,6 +19,8 @@ const RATE_OVER: Duration = Duration::from_secs(2);
 pub(super) struct Console {
     shows_steps: bool,
     shows_progress: bool,
+    /// The line is drawn over and over in one place.
+    is_terminal: bool,
     has_line: bool,
     drawn: Instant,
     rate: Rate,
@@ -30,12 +35,14 @@ struct Rate {
 }
 
 impl Console {
-    /// `shows_steps`: `-v`. The progress line is drawn when stderr is a terminal.
-    pub(super) fn new(shows_steps: bool) -> Self {
+    /// `shows_steps`: `-v`. `shows_progress`: even when stderr is no terminal.
+    pub(super) fn new(shows_steps: bool, shows_progress: bool) -> Self {
         let now = Instant::now();
+        let is_terminal = std::io::stderr().is_terminal();
         Self {
             shows_steps,
-            shows_progress: std::io::stderr().is_terminal(),
+            shows_progress: is_terminal || shows_progress,
+            is_terminal,
             has_line: false,
             drawn: now,
             rate: Rate {
@@ -50,7 +57,7 @@ impl Console {
     pub(super) fn quiet() -> Self {
         Self {
             shows_progress: false,
-            ..Self::new(false)
+            ..Self::new(false, false)
         }
     }
 
@@ -81,25 +88,39 @@ impl Report for Console {
 
     fn progress(&mut self, progress: &Progress) {
         let now = Instant::now();
-        if !self.shows_progress || now - self.drawn < REDRAW_EVERY {
+        let every = if self.is_terminal {
+            REDRAW_EVERY
+        } else {
+            LINE_EVERY
+        };
+        if !self.shows_progress || now - self.drawn < every {
             return;
         }
         self.drawn = now;
-        self.has_line = true;
-        let rate = self.rate.update(progress.bytes, now);
-        let mut line = format!(
-            "\r{}  {rate:.0} kbit/s  {} frames",
-            clock(progress.time),
-            progress.video_frames.max(progress.audio_frames),
-        );
-        if progress.backlog > 0 {
-            line += &format!("  backlog {} kB", progress.backlog / 1000);
+        let line = describe(progress, self.rate.update(progress.bytes, now));
+        self.has_line = self.is_terminal;
+        if self.is_terminal {
+            print(&format!("\r{line}\x1b[K"));
+        } else {
+            print(&format!("{line}\n"));
         }
-        if progress.dropped > 0 {
-            line += &format!("  {} dropped", progress.dropped);
-        }
-        print(&format!("{line}\x1b[K"));
     }
+}
+
+/// `00:01:02.3  1200 kbit/s  1557 frames  backlog 0 kB`
+fn describe(progress: &Progress, rate: f64) -> String {
+    let mut line = format!(
+        "{}  {rate:.0} kbit/s  {} frames",
+        clock(progress.time),
+        progress.video_frames.max(progress.audio_frames),
+    );
+    if let Some(backlog) = progress.backlog {
+        line += &format!("  backlog {} kB", backlog.div_ceil(1000));
+    }
+    if progress.dropped > 0 {
+        line += &format!("  {} dropped", progress.dropped);
+    }
+    line
 }
 
 impl Rate {
@@ -141,6 +162,25 @@ fn print(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_progress_line_says_what_there_is() {
+        let mut progress = Progress {
+            time: Duration::from_millis(62_345),
+            video_frames: 1557,
+            audio_frames: 12,
+            ..Progress::default()
+        };
+        let pull = "00:01:02.3  1200 kbit/s  1557 frames";
+        assert_eq!(describe(&progress, 1199.6), pull);
+        progress.backlog = Some(0);
+        let push = "00:01:02.3  1200 kbit/s  1557 frames  backlog 0 kB";
+        assert_eq!(describe(&progress, 1199.6), push);
+        progress.backlog = Some(1001);
+        progress.dropped = 5;
+        let slow = "00:01:02.3  1200 kbit/s  1557 frames  backlog 2 kB  5 dropped";
+        assert_eq!(describe(&progress, 1199.6), slow);
+    }
 
     #[test]
     fn time_is_shown_as_a_clock() {

@@ -1,8 +1,10 @@
 //! `millstream pull`: a live stream from a server into a file or standard output.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::Args;
 
 use super::console::Console;
@@ -30,9 +32,14 @@ pub(super) struct PullArgs {
     #[arg(long)]
     force: bool,
 
-    /// When the connection breaks or the publisher leaves, ask again and go on in the same file
+    /// When the connection breaks or the publisher leaves, ask again and go on in the same file;
+    /// the first connection has to work
     #[arg(long)]
     reconnect: bool,
+
+    /// Show the progress even when standard error is no terminal
+    #[arg(long)]
+    progress: bool,
 }
 
 /// Pulls until the stream ends or SIGINT or SIGTERM comes.
@@ -41,6 +48,9 @@ pub(super) fn run(args: &PullArgs, is_verbose: bool) -> anyhow::Result<()> {
     let mut reactor = Reactor::new()?;
     stop_client_on_signal(reactor.stopper().clone())?;
     let output = match args.output.as_str() {
+        "-" if std::io::stdout().is_terminal() => {
+            bail!("standard output is a terminal; pipe it into a player, or name a file")
+        }
         "-" => Output::stdout(),
         path => Output::file(Path::new(path), args.force)?,
     };
@@ -48,7 +58,7 @@ pub(super) fn run(args: &PullArgs, is_verbose: bool) -> anyhow::Result<()> {
         duration: args.duration,
         reconnects: args.reconnect,
     };
-    let mut console = Console::new(is_verbose);
+    let mut console = Console::new(is_verbose, args.progress);
     let outcome = pull::run(&mut reactor, &target, output, options, &mut console);
     console.finish();
     outcome?;

@@ -1,7 +1,9 @@
 //! `millstream push`: a file or standard input to a server.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::console::Console;
@@ -52,9 +54,14 @@ pub(super) struct PushArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(128..=65_536))]
     chunk_size: u32,
 
-    /// Give up when the connection breaks, instead of connecting anew
+    /// Give up when the connection breaks, instead of connecting anew; the first connection has
+    /// to work either way, only a name that is still in use is tried for some seconds
     #[arg(long)]
     no_reconnect: bool,
+
+    /// Show the progress even when standard error is no terminal
+    #[arg(long)]
+    progress: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -76,6 +83,9 @@ pub(super) fn run(args: &PushArgs, is_verbose: bool) -> anyhow::Result<()> {
         uses_codec_id_12: args.hevc_id_12,
     };
     let input = match args.input.as_str() {
+        "-" if std::io::stdin().is_terminal() => {
+            bail!("standard input is a terminal; pipe a stream into it, or name a file")
+        }
         "-" => Input::stdin(reactor.stopper(), options)?,
         path => Input::file(Path::new(path), options)?,
     };
@@ -85,7 +95,7 @@ pub(super) fn run(args: &PushArgs, is_verbose: bool) -> anyhow::Result<()> {
         keeps_timestamps: args.keep_timestamps,
         reconnects: !args.no_reconnect,
     };
-    let mut console = Console::new(is_verbose);
+    let mut console = Console::new(is_verbose, args.progress);
     let outcome = push::run(&mut reactor, &target, input, options, &mut console);
     console.finish();
     outcome?;

@@ -34,6 +34,10 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// FourCCs that a player of ours takes, besides everything that FLV has always had.
 const FOUR_CC: &[&str] = &["*"];
 
+/// Push: bytes that may wait unsent in the kernel. What waits beyond that waits with us, where it
+/// is seen as backlog and can be dropped; the last of it leaves within the time of a close.
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;
+
 /// Where a live stream is, and how it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -92,6 +96,8 @@ pub(super) struct Connection {
     session: ClientSession,
     /// When step 2 was done.
     handshaken: Instant,
+    /// When `publish` or `play` was accepted.
+    accepted: Instant,
     can_read: bool,
     can_write: bool,
     /// `sent <= output.len()`
@@ -111,6 +117,9 @@ impl Connection {
     ) -> Result<Self, ClientError> {
         let start = Instant::now();
         let (socket, address) = connect(reactor, target)?;
+        if role == ClientRole::Publish {
+            socket::limit_unsent(&socket, UNSENT_BYTES_MAX).map_err(ClientError::System)?;
+        }
         report.step(Step {
             number: 1,
             text: format!("TCP connection to {address}"),
@@ -126,6 +135,7 @@ impl Connection {
             address,
             session,
             handshaken: now,
+            accepted: now,
             can_read: true,
             can_write: true,
             output: Vec::new(),
@@ -133,6 +143,7 @@ impl Connection {
             read_buffer: vec![0; READ_BUFFER_BYTES],
         };
         connection.negotiate(reactor, report)?;
+        connection.accepted = Instant::now();
         Ok(connection)
     }
 
@@ -196,6 +207,11 @@ impl Connection {
                 .map_err(|error| self.session_error(error))?;
         }
         self.flush()
+    }
+
+    /// How long ago the server accepted the request.
+    pub(super) fn lived(&self) -> Duration {
+        self.accepted.elapsed()
     }
 
     /// When step 2 was done and the request was sent.
@@ -287,7 +303,8 @@ impl Connection {
                 Err(error) => return Err(self.lost(error)),
             }
         }
-        if self.sent > READ_BUFFER_BYTES {
+        // Half of it at least, so that no byte is moved more often than it was written.
+        if self.sent > READ_BUFFER_BYTES.max(self.output.len() / 2) {
             self.output.drain(..self.sent);
             self.sent = 0;
         }

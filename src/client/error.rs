@@ -33,7 +33,7 @@ pub enum ClientError {
     #[error("{0} does not answer; check the address, and firewalls on the way")]
     ConnectTimeout(SocketAddr),
     /// Any other failure of the connect.
-    #[error("cannot connect to {address}: {cause}")]
+    #[error("cannot connect to {address}: {cause}; check the address, and the network on the way")]
     Connect {
         /// The address.
         address: SocketAddr,
@@ -60,11 +60,13 @@ pub enum ClientError {
     Rejected(Rejection),
     /// The server closed the connection while we waited for its answer.
     #[error(
-        "the server closed the connection without an answer to {0}; is the stream name allowed there?"
+        "the server closed the connection without an answer to {0}; check app and key in the URL"
     )]
     ClosedUnanswered(&'static str),
     /// The server did not answer in time.
-    #[error("the server did not answer {0} in time")]
+    #[error(
+        "the server did not answer {0} in time; try again later, or check that it is not overloaded"
+    )]
     Unanswered(&'static str),
     /// The connection broke while media flowed.
     #[error("connection lost: {0}")]
@@ -72,6 +74,11 @@ pub enum ClientError {
     /// The server closed the connection while media flowed.
     #[error("the server closed the connection")]
     Closed,
+    /// The server closed the connection before anything came of what it had accepted.
+    #[error(
+        "the server accepted the {0} and closed the connection at once; is the stream name allowed there?"
+    )]
+    ClosedAtOnce(&'static str),
     /// The server ended our publish; its words, if it had any.
     #[error("the server ended the stream{}", describe_words(.0))]
     EndedByServer(Option<Rejection>),
@@ -79,7 +86,7 @@ pub enum ClientError {
     #[error("the server broke the protocol: {0}")]
     Session(SessionError),
     /// Nothing came for too long.
-    #[error("no media for {0} s")]
+    #[error("no media for {0} s: nobody publishes this stream, or its publisher stalls")]
     NoMedia(u64),
     /// We were told to stop before anything was sent or received.
     #[error("stopped before the stream started")]
@@ -96,6 +103,16 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether the name that we want to publish under is in use.
+    pub(super) fn is_name_taken(&self) -> bool {
+        matches!(self, Self::Rejected(rejection) if rejection.code == "NetStream.Publish.BadName")
+    }
+
+    /// Whether the connection was closed or broke, and nothing else is known.
+    pub(super) fn is_silent_close(&self) -> bool {
+        matches!(self, Self::Closed | Self::Lost(_))
+    }
+
     /// Whether another try can help.
     pub(super) fn is_worth_a_retry(&self) -> bool {
         match self {
@@ -108,6 +125,7 @@ impl ClientError {
             | Self::Unanswered(_)
             | Self::Lost(_)
             | Self::Closed
+            | Self::ClosedAtOnce(_)
             | Self::EndedByServer(_)
             | Self::Session(_)
             | Self::NoMedia(_) => true,

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::Stopper;
 use crate::media::annexb::{AnnexBError, TagReader, UnitReader};
@@ -18,6 +18,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Reads of standard input that may wait for us: 1 MiB. Beyond that the writer waits.
 const PIPE_READS_MAX: usize = 16;
+
+/// How often the wait for the first bytes of standard input looks whether it is to end.
+const PIPE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Why the input cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,12 @@ pub enum InputError {
     /// A file without a byte in it.
     #[error("{name} is empty")]
     NoBytes {
+        /// Path, or "standard input".
+        name: String,
+    },
+    /// We were told to stop while we waited for its first bytes.
+    #[error("stopped before {name} said anything")]
+    Stopped {
         /// Path, or "standard input".
         name: String,
     },
@@ -218,15 +227,19 @@ impl Input {
             .map_err(failed)?;
         let mut ahead = Vec::new();
         let mut sniffed = options.format;
-        while sniffed.is_none() && ahead.len() < SNIFF_SIZE && !stopper.is_stopped() {
-            match reads.recv() {
+        while sniffed.is_none() && ahead.len() < SNIFF_SIZE {
+            if stopper.is_stopped() {
+                return Err(InputError::Stopped { name });
+            }
+            match reads.recv_timeout(PIPE_PATIENCE) {
                 Ok(Ok(bytes)) if !bytes.is_empty() => ahead.extend_from_slice(&bytes),
                 Ok(Err(cause)) => return Err(failed(cause)),
-                Ok(Ok(_)) | Err(_) => break,
+                Ok(Ok(_)) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
             }
             sniffed = sniff(&ahead);
         }
-        if stopper.is_stopped() || (ahead.is_empty() && sniffed.is_none()) {
+        if ahead.is_empty() && sniffed.is_none() {
             return Err(InputError::NoBytes { name });
         }
         let format = sniffed.ok_or_else(|| InputError::UnknownFormat { name: name.clone() })?;
@@ -262,6 +275,11 @@ impl Input {
     /// Whether it comes at its own pace: then nothing is held back or looped.
     pub fn is_live(&self) -> bool {
         matches!(self.parser, Parser::Live(..))
+    }
+
+    /// Whether somebody else decides when there is more of it.
+    pub(super) fn is_pipe(&self) -> bool {
+        matches!(self.source, Source::Pipe { .. })
     }
 
     /// What a person should know of the way in which it ended, after [`Next::End`].
@@ -375,10 +393,9 @@ impl Input {
     }
 
     fn new_parser(&self) -> Result<Parser, InputError> {
-        let is_pipe = matches!(self.source, Source::Pipe { .. });
         Ok(match self.format {
             InputFormat::Flv => Parser::Flv(flv::Reader::new()),
-            InputFormat::AnnexB(codec) if is_pipe && self.options.frame_rate.is_none() => {
+            InputFormat::AnnexB(codec) if self.is_pipe() && self.options.frame_rate.is_none() => {
                 Parser::Live(UnitReader::new(codec), LiveClock::default())
             }
             InputFormat::AnnexB(codec) => Parser::AnnexB(TagReader::new(

@@ -1,8 +1,8 @@
 //! L3: the clients, push and pull: one RTMP connection each, driven by a mio poll.
 //!
 //! ```text
-//!   Input ─► Pacer ─► push ─► Connection(ClientSession) ─► socket
-//!   Output ◄───────── pull ◄─ Connection(ClientSession) ◄─ socket
+//!   Input ─► Feed ─► push ─► Connection(ClientSession) ─► socket
+//!   Output ◄─ Join ◄─ pull ◄─ Connection(ClientSession) ◄─ socket
 //! ```
 //! They print nothing: what a person should know goes through [`Report`].
 
@@ -11,13 +11,16 @@
 mod backoff;
 mod connection;
 mod error;
+mod feed;
 mod input;
+mod join;
 mod output;
 mod pacing;
 pub mod pull;
 pub mod push;
 mod reactor;
 mod report;
+mod retry;
 
 pub use connection::Target;
 pub use error::ClientError;

@@ -38,6 +38,14 @@ impl LoopClock {
         }
     }
 
+    /// Says where the input starts: at its earliest frame, which need not be its first one.
+    pub(super) fn start_at(&mut self, earliest: i64) {
+        self.first = Some(earliest);
+        if !self.keeps_start {
+            self.offset = -earliest;
+        }
+    }
+
     /// The timestamp to be sent with this tag.
     pub(super) fn place(&mut self, tag: &Tag) -> i64 {
         let slot = match tag.kind {
@@ -50,10 +58,7 @@ impl LoopClock {
             return self.first.map_or(0, |_| tag.dts + self.offset).max(0);
         }
         if self.first.is_none() {
-            self.first = Some(tag.dts);
-            if !self.keeps_start {
-                self.offset = -tag.dts;
-            }
+            self.start_at(tag.dts);
         }
         if let Some(round) = self.rounds.get_mut(slot) {
             *round = Some(match *round {
@@ -72,7 +77,8 @@ impl LoopClock {
                 },
             });
         }
-        tag.dts + self.offset
+        // What lies before the start would be 49 days late on the wire.
+        (tag.dts + self.offset).max(0)
     }
 
     /// The input starts over: its next first frame follows on the last one, one frame later.
@@ -145,6 +151,14 @@ mod tests {
         assert_eq!(round(&mut clock), [80, 101, 101, 141, 122]);
         clock.start_over();
         assert_eq!(round(&mut clock)[0], 160);
+    }
+
+    #[test]
+    fn nothing_lies_before_the_start() {
+        let mut clock = LoopClock::new(false);
+        clock.start_at(90);
+        let placed = [video(100), audio(90), audio(80)].map(|tag| clock.place(&tag));
+        assert_eq!(placed, [10, 0, 0]);
     }
 
     #[test]

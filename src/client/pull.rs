@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::backoff::Backoff;
 use super::connection::{Connection, Target};
+use super::join::{Frame, Join};
 use super::push::rest;
+use super::retry::Retry;
 use super::{ClientError, Output, OutputError, Progress, Reactor, Report, Step};
-use crate::media::flv::{Metadata, Tag};
+use crate::media::flv::{Metadata, Tag, TagKind};
 use crate::rtmp::MediaKind;
 use crate::rtmp::session::{ClientEvent, ClientRole, EndReason};
 use crate::rtmp::timestamp::Timeline;
@@ -15,15 +16,14 @@ use crate::rtmp::timestamp::Timeline;
 /// give a publisher to come back.
 const MEDIA_IDLE: Duration = Duration::from_secs(15);
 
-/// Where the output's time starts at most, milliseconds: above 0, because sound that belongs before
-/// the first picture can come after it.
-const START_MAX_MS: i64 = 1000;
-
 /// Between the last frame of a broken connection and the first of the next.
 const RESUME_GAP_MS: i64 = 40;
 
 /// The output is handed to the system at least this often.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
+
+/// Bytes of output at which it is handed to the system in any case.
+const BUFFERED_BYTES_MAX: usize = 1024 * 1024;
 
 /// How a pull behaves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,12 +64,13 @@ pub fn run(
 struct Pull {
     output: Output,
     options: PullOptions,
-    /// `None` until the first frame of a connection.
+    /// Holds what a connection brings first; `None` from its start of writing on.
+    join: Option<Join>,
+    /// Of this connection, from its first written frame on.
     timeline: Option<Timeline>,
     /// Highest dts written; a new connection goes on behind it.
     last_dts: Option<i64>,
     first_dts: Option<i64>,
-    has_video: bool,
     awaits_keyframe: bool,
     /// When this connection brought its first keyframe.
     first_keyframe: Option<Instant>,
@@ -96,10 +97,10 @@ impl Pull {
         Self {
             output,
             options,
+            join: None,
             timeline: None,
             last_dts: None,
             first_dts: None,
-            has_video: false,
             awaits_keyframe: true,
             first_keyframe: None,
             has_received: false,
@@ -116,37 +117,43 @@ impl Pull {
         target: &Target,
         report: &mut dyn Report,
     ) -> Result<(), ClientError> {
-        let mut target = target.clone();
-        let mut backoff = Backoff::new(fastrand::u64(..));
+        let home = target;
+        let mut target = home.clone();
+        let mut retry = Retry::new(fastrand::u64(..));
         loop {
+            let start = Instant::now();
             let received = self.progress.bytes;
             let outcome = self.session(reactor, &target, report);
-            if self.progress.bytes > received {
-                backoff.reset();
-            }
-            let why = match outcome {
+            // A server that says yes and sends nothing has not accepted anything.
+            let lived = (self.progress.bytes > received).then(|| start.elapsed());
+            retry.on_end(lived);
+            target = home.clone();
+            let (why, wait) = match outcome {
                 Ok(Outcome::Done) => return Ok(()),
                 Ok(Outcome::Redirected(tc_url)) => {
-                    report.notice("the server asks to connect anew");
                     if let Some(tc_url) = tc_url {
-                        target = target.redirected(&tc_url);
+                        target = home.redirected(&tc_url);
                     }
-                    continue;
+                    let why = "the server asks to connect anew".to_owned();
+                    let wait = match lived {
+                        Some(_) => Duration::ZERO,
+                        // Or two servers that send us to each other would keep us busy.
+                        None => retry.wait(),
+                    };
+                    (why, wait)
                 }
                 Ok(Outcome::Ended(reason)) if !self.options.reconnects => {
                     report.notice(describe_end(reason));
                     return Ok(());
                 }
-                Ok(Outcome::Ended(reason)) => describe_end(reason).to_owned(),
+                Ok(Outcome::Ended(reason)) => (describe_end(reason).to_owned(), retry.wait()),
                 Err(ClientError::Stopped) if self.has_received => return Ok(()),
-                Err(error)
-                    if self.options.reconnects && self.has_received && error.is_worth_a_retry() =>
-                {
-                    error.to_string()
-                }
-                Err(error) => return Err(error),
+                Err(error) if !self.options.reconnects => return Err(error),
+                Err(error) => match retry.wait_after(&error) {
+                    Some(wait) => (error.to_string(), wait),
+                    None => return Err(error),
+                },
             };
-            let wait = backoff.wait();
             report.notice(&format!(
                 "{why}; trying again in {:.1} s",
                 wait.as_secs_f64()
@@ -165,6 +172,7 @@ impl Pull {
         report: &mut dyn Report,
     ) -> Result<Outcome, ClientError> {
         let mut connection = Connection::open(reactor, target, ClientRole::Play, report)?;
+        self.join = Some(Join::default());
         self.timeline = None;
         self.awaits_keyframe = true;
         let start = Instant::now();
@@ -173,7 +181,9 @@ impl Pull {
             self.started = start;
         }
         self.first_keyframe = None;
+        let received = self.progress.bytes;
         let outcome = self.receive(&mut connection, reactor, report);
+        self.start_writing(report);
         report.step(Step {
             number: 4,
             text: format!(
@@ -192,7 +202,12 @@ impl Pull {
             ),
             took: start.elapsed(),
         });
-        let outcome = outcome?;
+        let outcome = outcome.map_err(|error| match error {
+            error if error.is_silent_close() && self.progress.bytes == received => {
+                ClientError::ClosedAtOnce("play")
+            }
+            error => error,
+        })?;
         connection.close(reactor, report);
         Ok(outcome)
     }
@@ -206,8 +221,7 @@ impl Pull {
     ) -> Result<Outcome, ClientError> {
         let mut metadata_told = false;
         loop {
-            let until = (self.last_media + MEDIA_IDLE).min(self.last_flush + FLUSH_EVERY);
-            let turned = connection.turn(reactor, Some(until));
+            let turned = connection.turn(reactor, Some(self.next_due()));
             let mut outcome = None;
             while let Some(event) = connection.poll_event() {
                 if !metadata_told
@@ -225,6 +239,9 @@ impl Pull {
                 }
             }
             let now = Instant::now();
+            if self.join.as_ref().is_some_and(|join| join.is_ready(now)) {
+                self.start_writing(report);
+            }
             self.progress.elapsed = now - self.started;
             report.progress(&self.progress);
             if let Some(outcome) = outcome {
@@ -237,11 +254,21 @@ impl Pull {
             if now >= self.last_media + MEDIA_IDLE {
                 return Err(ClientError::NoMedia(MEDIA_IDLE.as_secs()));
             }
-            if now >= self.last_flush + FLUSH_EVERY {
+            if self.output.is_watched()
+                || now >= self.last_flush + FLUSH_EVERY
+                || self.output.buffered() > BUFFERED_BYTES_MAX
+            {
                 self.last_flush = now;
                 self.output.flush()?;
             }
         }
+    }
+
+    /// When there is something to do even if nothing comes.
+    fn next_due(&self) -> Instant {
+        let due = (self.last_media + MEDIA_IDLE).min(self.last_flush + FLUSH_EVERY);
+        let start = self.join.as_ref().and_then(Join::deadline);
+        start.map_or(due, |start| due.min(start))
     }
 
     fn on_event(&mut self, event: ClientEvent) -> Result<Option<Outcome>, ClientError> {
@@ -252,10 +279,11 @@ impl Pull {
                 payload,
             } => {
                 self.last_media = Instant::now();
-                self.on_media(kind, timestamp, payload.as_slice())?;
+                self.on_media(kind, timestamp, payload.as_slice());
             }
-            ClientEvent::Metadata(payload) => self.write_script(payload.as_slice())?,
-            ClientEvent::Data { payload, .. } => self.write_script(payload.as_slice())?,
+            ClientEvent::Metadata(payload) | ClientEvent::Data { payload, .. } => {
+                self.on_header(Tag::script(0, payload.as_slice().to_vec()));
+            }
             ClientEvent::Ended(reason) => return Ok(Some(Outcome::Ended(reason))),
             ClientEvent::Rejected(rejection) => return Err(ClientError::Rejected(rejection)),
             ClientEvent::ReconnectRequested(tc_url) => {
@@ -266,61 +294,98 @@ impl Pull {
         Ok(None)
     }
 
-    fn on_media(
-        &mut self,
-        kind: MediaKind,
-        timestamp: u32,
-        body: &[u8],
-    ) -> Result<(), ClientError> {
+    fn on_media(&mut self, kind: MediaKind, timestamp: u32, body: &[u8]) {
         if self.is_enough() {
-            return Ok(());
+            return;
         }
-        let make = match kind {
-            MediaKind::Audio => Tag::audio,
-            MediaKind::Video => Tag::video,
+        let tag = match kind {
+            MediaKind::Audio => Tag::audio(0, body.to_vec()),
+            MediaKind::Video => Tag::video(0, body.to_vec()),
         };
-        let mut tag = make(self.last_dts.unwrap_or(0), body.to_vec());
-        self.has_video |= kind == MediaKind::Video;
         if tag.is_sequence_header() {
-            return self.write(&tag);
+            return self.on_header(tag);
         }
-        if kind == MediaKind::Video {
-            if tag.is_keyframe() {
-                self.awaits_keyframe = false;
-                self.first_keyframe.get_or_insert_with(Instant::now);
-            }
-            if self.awaits_keyframe {
-                return Ok(());
-            }
+        let is_keyframe = tag.is_keyframe();
+        if is_keyframe {
+            self.first_keyframe.get_or_insert_with(Instant::now);
         }
-        let start = match self.last_dts {
-            Some(last) => last + RESUME_GAP_MS,
-            None => i64::from(timestamp).min(START_MAX_MS),
+        let frame = Frame {
+            kind,
+            timestamp,
+            body: tag.body,
+            is_keyframe,
         };
-        let timeline = self
-            .timeline
-            .get_or_insert_with(|| Timeline::starting_at(start));
-        tag.dts = timeline.advance(kind, timestamp).dts.max(0);
-        self.has_received = true;
-        let first = *self.first_dts.get_or_insert(tag.dts);
-        let time = u64::try_from(tag.dts - first).unwrap_or(0);
-        self.progress.time = self.progress.time.max(Duration::from_millis(time));
-        self.last_dts = self.last_dts.max(Some(tag.dts));
-        self.progress.bytes += body.len() as u64;
-        match kind {
-            MediaKind::Audio => self.progress.audio_frames += 1,
-            MediaKind::Video => self.progress.video_frames += 1,
+        match &mut self.join {
+            Some(join) => join.hold_frame(frame, Instant::now()),
+            None => self.write_frame(frame),
         }
-        self.write(&tag)
     }
 
-    fn write_script(&mut self, body: &[u8]) -> Result<(), ClientError> {
-        self.write(&Tag::script(self.last_dts.unwrap_or(0), body.to_vec()))
+    /// Metadata, other data, or a sequence header.
+    fn on_header(&mut self, mut tag: Tag) {
+        match &mut self.join {
+            Some(join) => join.hold_header(tag),
+            None => {
+                tag.dts = self.last_dts.unwrap_or(0);
+                self.output.write_tag(&tag);
+            }
+        }
     }
 
-    fn write(&mut self, tag: &Tag) -> Result<(), ClientError> {
-        self.output.write_tag(tag);
-        Ok(())
+    /// Writes what was held; from here on everything is written as it comes.
+    fn start_writing(&mut self, report: &mut dyn Report) {
+        let Some(joined) = self.join.take().map(Join::release) else {
+            return;
+        };
+        if joined.frames.is_empty() {
+            return;
+        }
+        if joined.lacks_keyframe {
+            report.notice("no keyframe has come yet: only sound is written for now");
+        }
+        let start = self.last_dts.map_or(0, |last| last + RESUME_GAP_MS);
+        self.output
+            .expect_tracks(joined.has_audio, joined.has_video);
+        for header in joined.headers {
+            let dts = self.last_dts.map_or(0, |_| start);
+            self.output.write_tag(&Tag { dts, ..header });
+        }
+        self.timeline = Some(Timeline::starting_at(start + joined.lead_ms));
+        for frame in joined.frames {
+            if self.is_enough() {
+                return;
+            }
+            self.write_frame(frame);
+        }
+    }
+
+    fn write_frame(&mut self, frame: Frame) {
+        let kind = frame.kind;
+        if kind == MediaKind::Video {
+            self.awaits_keyframe &= !frame.is_keyframe;
+            if self.awaits_keyframe {
+                return;
+            }
+        }
+        let Some(timeline) = &mut self.timeline else {
+            return;
+        };
+        let dts = timeline.advance(kind, frame.timestamp).dts.max(0);
+        self.has_received = true;
+        let first = *self.first_dts.get_or_insert(dts);
+        let time = u64::try_from(dts - first).unwrap_or(0);
+        self.progress.time = self.progress.time.max(Duration::from_millis(time));
+        self.last_dts = self.last_dts.max(Some(dts));
+        self.progress.count(kind, &frame.body);
+        let kind = match kind {
+            MediaKind::Audio => TagKind::Audio,
+            MediaKind::Video => TagKind::Video,
+        };
+        self.output.write_tag(&Tag {
+            kind,
+            dts,
+            body: frame.body,
+        });
     }
 
     fn is_enough(&self) -> bool {

@@ -2,20 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::backoff::Backoff;
 use super::connection::{Connection, Target};
-use super::input::{Input, Next};
-use super::pacing::{LoopClock, Pacer};
-use super::{ClientError, InputError, Progress, Reactor, Report, Step};
-use crate::media::flv::{Metadata, Tag, TagKind, VideoHeader};
+use super::feed::Feed;
+use super::retry::Retry;
+use super::{ClientError, Input, Progress, Reactor, Report, Step};
+use crate::media::flv::{Metadata, Tag, TagKind};
 use crate::rtmp::MediaKind;
 use crate::rtmp::session::{ClientEvent, ClientRole};
 
 /// Unsent bytes at which a file waits and a live input drops: 2 MiB = 4 s at 4 Mbit/s.
 const BACKLOG_MAX: usize = 2 * 1024 * 1024;
 
-/// Tags looked at for metadata before anything is sent, when the input has none.
-const PROBE_TAGS_MAX: usize = 64;
+/// A server that closes this soon after it accepted has not accepted.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// How long a server that wants us elsewhere is kept waiting for the next keyframe.
+const HANDOVER_WAIT: Duration = Duration::from_secs(10);
 
 /// How a push behaves.
 #[derive(Debug, Clone, Copy)]
@@ -53,39 +55,49 @@ pub fn run(
     options: PushOptions,
     report: &mut dyn Report,
 ) -> Result<Progress, ClientError> {
-    let mut target = target.clone();
-    let mut push = Push::new(input, options);
-    push.probe(reactor)?;
-    let mut backoff = Backoff::new(fastrand::u64(..));
-    let mut was_connected = false;
+    let home = target;
+    let mut target = home.clone();
+    let mut push = Push::new(Feed::new(input, options));
+    push.feed.probe(reactor)?;
+    let mut retry = Retry::new(fastrand::u64(..));
     loop {
         let outcome = push.session(reactor, &target, report);
-        was_connected |= push.is_connected;
-        if std::mem::take(&mut push.is_connected) {
-            backoff.reset();
-        }
-        let error = match outcome {
+        let lived = push.lived.take();
+        retry.on_end(lived);
+        target = home.clone();
+        let (why, wait, error) = match outcome {
             Ok(Outcome::Done) => return Ok(push.progress),
             Ok(Outcome::Redirected(tc_url)) => {
-                report.notice("the server asks to connect anew");
                 if let Some(tc_url) = tc_url {
-                    target = target.redirected(&tc_url);
+                    target = home.redirected(&tc_url);
                 }
-                continue;
+                let wait = match lived {
+                    Some(lived) if lived >= AT_ONCE => Duration::ZERO,
+                    // Or two servers that send us to each other would keep us busy.
+                    _ => retry.wait(),
+                };
+                ("the server asks to connect anew".to_owned(), wait, None)
             }
-            Err(ClientError::Stopped) if was_connected => return Ok(push.progress),
-            Err(error) => error,
+            Err(ClientError::Stopped) if retry.was_accepted() => return Ok(push.progress),
+            Err(error) if !options.reconnects => return Err(error),
+            Err(error) => match retry.wait_after(&error) {
+                Some(wait) => (error.to_string(), wait, Some(error)),
+                None => return Err(error),
+            },
         };
-        if !options.reconnects || !was_connected || !error.is_worth_a_retry() {
-            return Err(error);
-        }
-        let wait = backoff.wait();
         report.notice(&format!(
-            "{error}; trying again in {:.1} s",
+            "{why}; trying again in {:.1} s",
             wait.as_secs_f64()
         ));
-        if !rest(reactor, wait)? {
-            return Ok(push.progress);
+        if !push.rest(reactor, wait)? {
+            return match retry.was_accepted() {
+                true => Ok(push.progress),
+                false => Err(ClientError::Stopped),
+            };
+        }
+        // A pipe may have ended while there was nobody to send it to.
+        if let Some(error) = error.filter(|_| push.feed.is_exhausted()) {
+            return Err(error);
         }
     }
 }
@@ -108,92 +120,54 @@ enum Outcome {
 
 /// What outlives a connection.
 struct Push {
-    input: Input,
-    options: PushOptions,
-    clock: LoopClock,
-    pacer: Pacer,
-    /// Tags that were read ahead, timestamps placed.
-    ahead: std::collections::VecDeque<(i64, Tag)>,
-    /// What a new connection must be told first.
-    metadata: Option<Vec<u8>>,
-    video_header: Option<Vec<u8>>,
-    audio_header: Option<Vec<u8>>,
+    feed: Feed,
     has_video: bool,
     /// After a reconnect, or when frames were dropped: on with the next keyframe.
     awaits_keyframe: bool,
-    is_connected: bool,
-    input_ended: bool,
+    /// Frames are being dropped because the connection is too slow.
+    is_behind: bool,
+    /// The server wants us elsewhere, and until when it may wait for a keyframe.
+    redirect: Option<(Option<String>, Instant)>,
+    /// How long the last stream was accepted, if it was.
+    lived: Option<Duration>,
     first_dts: Option<i64>,
     started: Option<Instant>,
     progress: Progress,
 }
 
 impl Push {
-    fn new(input: Input, options: PushOptions) -> Self {
-        let paces = options.paces && !input.is_live();
+    fn new(feed: Feed) -> Self {
         Self {
-            input,
-            options,
-            clock: LoopClock::new(options.keeps_timestamps),
-            pacer: Pacer::new(paces),
-            ahead: std::collections::VecDeque::new(),
-            metadata: None,
-            video_header: None,
-            audio_header: None,
+            feed,
             has_video: false,
             awaits_keyframe: false,
-            is_connected: false,
-            input_ended: false,
+            is_behind: false,
+            redirect: None,
+            lived: None,
             first_dts: None,
             started: None,
-            progress: Progress::default(),
+            progress: Progress {
+                backlog: Some(0),
+                ..Progress::default()
+            },
         }
     }
 
-    /// Looks into the input before the server is bothered: for its metadata, or what they would be.
-    fn probe(&mut self, reactor: &mut Reactor) -> Result<(), ClientError> {
-        let mut built = Metadata::new();
-        let mut has = [false; 2];
-        while self.ahead.len() < PROBE_TAGS_MAX {
-            let tag = match self.input.next()? {
-                Next::Tag(tag) => tag,
-                Next::Wait if reactor.stopper().is_stopped() => return Err(ClientError::Stopped),
-                Next::Wait => {
-                    reactor.sleep(None).map_err(ClientError::System)?;
-                    continue;
-                }
-                Next::End => {
-                    self.input_ended = true;
-                    break;
-                }
-            };
-            let is_header = tag.is_sequence_header();
-            match tag.kind {
-                TagKind::Script if Metadata::parse(&tag.body).is_some() => {
-                    self.metadata.get_or_insert_with(|| tag.body.clone());
-                }
-                TagKind::Script => {}
-                TagKind::Audio => has[0] |= !is_header,
-                TagKind::Video => has[1] |= !is_header,
-            }
-            built.observe(tag.kind, &tag.body);
-            let dts = self.clock.place(&tag);
-            self.ahead.push_back((dts, tag));
-            // A raw byte stream has video only; whatever says what it has needs no more looking.
-            let knows_enough = self.metadata.is_some() || self.input.is_live();
-            if has == [true; 2] || (knows_enough && has != [false; 2]) {
-                break;
-            }
+    /// Sleeps between two connections; false when we were stopped meanwhile.
+    fn rest(&mut self, reactor: &mut Reactor, wait: Duration) -> Result<bool, ClientError> {
+        let until = Instant::now() + wait;
+        while Instant::now() < until && !reactor.stopper().is_stopped() {
+            let due = self.discard_due()?;
+            let until = due.map_or(until, |due| due.min(until));
+            reactor.sleep(Some(until)).map_err(ClientError::System)?;
         }
-        if self.input_ended && has == [false; 2] {
-            return Err(ClientError::Input(InputError::Empty {
-                name: self.input.name().to_owned(),
-            }));
-        }
-        if has != [false; 2] {
-            self.metadata.get_or_insert_with(|| built.to_body());
-        }
-        Ok(())
+        Ok(!reactor.stopper().is_stopped())
+    }
+
+    fn discard_due(&mut self) -> Result<Option<Instant>, ClientError> {
+        let (dropped, due) = self.feed.discard_due()?;
+        self.progress.dropped += dropped;
+        Ok(due)
     }
 
     /// One connection, from its first byte to its last.
@@ -204,8 +178,7 @@ impl Push {
         report: &mut dyn Report,
     ) -> Result<Outcome, ClientError> {
         let mut connection = Connection::open(reactor, target, ClientRole::Publish, report)?;
-        self.is_connected = true;
-        self.introduce(&mut connection);
+        self.introduce(&mut connection)?;
         report.step(Step {
             number: 3,
             text: format!("publish accepted, {}", self.describe_metadata()),
@@ -214,19 +187,20 @@ impl Push {
         let start = Instant::now();
         self.started.get_or_insert(start);
         let outcome = self.stream(&mut connection, reactor, report);
+        let lived = connection.lived();
+        self.lived = Some(lived);
         report.step(Step {
             number: 4,
-            text: format!(
-                "{} video and {} audio frames sent, {} bytes, {:.3} s of media",
-                self.progress.video_frames,
-                self.progress.audio_frames,
-                self.progress.bytes,
-                self.progress.time.as_secs_f64()
-            ),
+            text: self.describe_media(),
             took: start.elapsed(),
         });
-        let outcome = outcome?;
-        if let Some(ending) = self.input.ending().filter(|_| self.input_ended) {
+        let outcome = outcome.map_err(|error| match error {
+            error if error.is_silent_close() && lived < AT_ONCE => {
+                ClientError::ClosedAtOnce("publish")
+            }
+            error => error,
+        })?;
+        if let Some(ending) = self.feed.ending() {
             report.notice(&ending);
         }
         connection.close(reactor, report);
@@ -234,30 +208,53 @@ impl Push {
     }
 
     /// Step 3, and after a reconnect the sequence headers again.
-    fn introduce(&mut self, connection: &mut Connection) {
-        self.pacer.release();
+    fn introduce(&mut self, connection: &mut Connection) -> Result<(), ClientError> {
+        let is_again = self.first_dts.is_some();
+        if is_again {
+            // What came while the connection was made is late already.
+            self.discard_due()?;
+        }
+        self.feed.resume();
+        self.awaits_keyframe = is_again && self.has_video;
+        self.is_behind = false;
+        let timestamp = wire_time(self.feed.peek()?.map_or(0, |(dts, _)| *dts));
+        let introduction = self.feed.introduction();
         let session = connection.session();
-        if let Some(metadata) = &self.metadata {
+        if let Some(metadata) = &introduction.metadata {
             session.send_metadata(metadata);
         }
-        let is_again = self.first_dts.is_some();
-        self.awaits_keyframe = is_again && self.has_video;
-        let timestamp = wire_time(self.ahead.front().map_or(0, |(dts, _)| *dts));
         for (kind, header) in [
-            (MediaKind::Video, &self.video_header),
-            (MediaKind::Audio, &self.audio_header),
+            (MediaKind::Video, &introduction.video_header),
+            (MediaKind::Audio, &introduction.audio_header),
         ] {
             if let Some(header) = header {
                 session.send_media(kind, timestamp, header);
             }
         }
+        Ok(())
     }
 
-    fn describe_metadata(&self) -> String {
-        let Some(metadata) = self.metadata.as_deref().and_then(Metadata::parse) else {
+    fn describe_metadata(&mut self) -> String {
+        let metadata = self.feed.introduction().metadata.as_deref();
+        let Some(metadata) = metadata.and_then(Metadata::parse) else {
             return "no metadata sent: the input has not said anything yet".to_owned();
         };
         format!("metadata sent: {}", super::report::describe(&metadata))
+    }
+
+    fn describe_media(&self) -> String {
+        let progress = &self.progress;
+        let dropped = match progress.dropped {
+            0 => String::new(),
+            count => format!(", {count} frames dropped"),
+        };
+        format!(
+            "{} video and {} audio frames sent, {} bytes, {:.3} s of media{dropped}",
+            progress.video_frames,
+            progress.audio_frames,
+            progress.bytes,
+            progress.time.as_secs_f64()
+        )
     }
 
     /// Step 4.
@@ -267,15 +264,20 @@ impl Push {
         reactor: &mut Reactor,
         report: &mut dyn Report,
     ) -> Result<Outcome, ClientError> {
+        self.redirect = None;
+        let mut is_told_of_drops = false;
         loop {
-            let until = self.send_due(connection)?;
+            let due = self.send_due(connection)?;
             let is_drained = connection.backlog() == 0;
-            if reactor.stopper().is_stopped()
-                || (self.input_ended && self.ahead.is_empty() && is_drained)
-            {
+            if reactor.stopper().is_stopped() || (self.feed.is_exhausted() && is_drained) {
                 return Ok(Outcome::Done);
             }
-            let outcome = connection.turn(reactor, until);
+            if self.is_time_to_leave()? {
+                let redirect = self.redirect.take();
+                return Ok(Outcome::Redirected(redirect.and_then(|(tc_url, _)| tc_url)));
+            }
+            let leave = self.redirect.as_ref().map(|(_, until)| *until);
+            let outcome = connection.turn(reactor, [due, leave].into_iter().flatten().min());
             while let Some(event) = connection.poll_event() {
                 match event {
                     ClientEvent::Ended(_) => return Err(ClientError::EndedByServer(None)),
@@ -283,13 +285,19 @@ impl Push {
                         return Err(ClientError::EndedByServer(Some(rejection)));
                     }
                     ClientEvent::ReconnectRequested(tc_url) => {
-                        return Ok(Outcome::Redirected(tc_url));
+                        self.redirect = Some((tc_url, Instant::now() + HANDOVER_WAIT));
                     }
                     other => log::debug!("{other:?}"),
                 }
             }
             outcome?;
-            self.progress.backlog = connection.backlog();
+            if self.is_behind && !is_told_of_drops {
+                is_told_of_drops = true;
+                report.notice(
+                    "the connection is slower than the input: groups of pictures are left out",
+                );
+            }
+            self.progress.backlog = Some(connection.backlog());
             self.progress.elapsed = self.started.map_or(Duration::ZERO, |at| at.elapsed());
             report.progress(&self.progress);
         }
@@ -299,61 +307,51 @@ impl Push {
     fn send_due(&mut self, connection: &mut Connection) -> Result<Option<Instant>, ClientError> {
         loop {
             let is_full = connection.backlog() > BACKLOG_MAX;
-            if is_full && !self.input.is_live() {
+            if is_full && !self.feed.is_unstoppable() {
                 // Room in the socket wakes us.
                 return Ok(None);
             }
-            self.fill_ahead()?;
-            let Some((dts, _)) = self.ahead.front() else {
-                return Ok(None);
-            };
             let now = Instant::now();
-            let due = self.pacer.due(*dts, now);
-            if due > now {
-                return Ok(Some(due));
+            match self.feed.due(now)? {
+                Some(due) if due <= now => {}
+                due => return Ok(due),
             }
-            let Some((dts, tag)) = self.ahead.pop_front() else {
-                return Ok(None);
-            };
-            self.send(connection, dts, &tag, is_full);
-            connection.flush()?;
+            if self.is_time_to_leave()? {
+                return Ok(Some(now));
+            }
+            if let Some((dts, tag)) = self.feed.pop() {
+                self.send(connection, dts, &tag, is_full);
+                connection.flush()?;
+            }
         }
     }
 
-    /// Reads one tag if none is there.
-    fn fill_ahead(&mut self) -> Result<(), ClientError> {
-        while self.ahead.is_empty() && !self.input_ended {
-            match self.input.next()? {
-                Next::Tag(tag) => {
-                    let dts = self.clock.place(&tag);
-                    self.ahead.push_back((dts, tag));
-                }
-                Next::Wait => return Ok(()),
-                Next::End if self.options.loops && self.input.rewind()? => {
-                    self.clock.start_over();
-                }
-                Next::End => self.input_ended = true,
-            }
-        }
-        Ok(())
+    /// Whether the server wants us elsewhere, and this is a place where others can join.
+    fn is_time_to_leave(&mut self) -> Result<bool, ClientError> {
+        let Some((_, until)) = &self.redirect else {
+            return Ok(false);
+        };
+        let is_late = *until <= Instant::now();
+        let next = self.feed.peek()?;
+        let is_keyframe = next.is_some_and(|(_, tag)| tag.is_keyframe());
+        Ok(is_late || is_keyframe || !self.has_video)
     }
 
     fn send(&mut self, connection: &mut Connection, dts: i64, tag: &Tag, is_full: bool) {
+        let is_new = self.feed.introduction().learn(tag);
+        let session = connection.session();
         let kind = match tag.kind {
             TagKind::Audio => MediaKind::Audio,
             TagKind::Video => MediaKind::Video,
-            TagKind::Script => return self.send_script(connection, dts, tag),
+            TagKind::Script if !is_new => return,
+            TagKind::Script if Metadata::parse(&tag.body).is_some() => {
+                return session.send_metadata(&tag.body);
+            }
+            TagKind::Script => return session.send_data(wire_time(dts), &tag.body),
         };
         if tag.is_sequence_header() {
-            let header = match kind {
-                MediaKind::Audio => &mut self.audio_header,
-                MediaKind::Video => &mut self.video_header,
-            };
-            if header.as_ref() != Some(&tag.body) {
-                connection
-                    .session()
-                    .send_media(kind, wire_time(dts), &tag.body);
-                *header = Some(tag.body.clone());
+            if is_new {
+                session.send_media(kind, wire_time(dts), &tag.body);
             }
             return;
         }
@@ -362,45 +360,23 @@ impl Push {
             self.progress.dropped += 1;
             return;
         }
-        connection
-            .session()
-            .send_media(kind, wire_time(dts), &tag.body);
+        session.send_media(kind, wire_time(dts), &tag.body);
         let first = *self.first_dts.get_or_insert(dts);
         let time = u64::try_from(dts - first).unwrap_or(0);
         self.progress.time = self.progress.time.max(Duration::from_millis(time));
-        self.progress.bytes += tag.body.len() as u64;
-        match kind {
-            MediaKind::Audio => self.progress.audio_frames += 1,
-            MediaKind::Video if has_picture(&tag.body) => self.progress.video_frames += 1,
-            MediaKind::Video => {}
-        }
+        self.progress.count(kind, &tag.body);
     }
 
     /// A connection that does not keep up with a live input loses whole groups of pictures.
     fn must_drop(&mut self, tag: &Tag, is_full: bool) -> bool {
+        self.is_behind = is_full || (self.is_behind && self.awaits_keyframe);
         if is_full {
             self.awaits_keyframe = self.has_video;
             return true;
         }
-        if self.awaits_keyframe && tag.is_keyframe() {
-            self.awaits_keyframe = false;
-        }
+        self.awaits_keyframe &= !tag.is_keyframe();
         self.awaits_keyframe
     }
-
-    fn send_script(&mut self, connection: &mut Connection, dts: i64, tag: &Tag) {
-        if Metadata::parse(&tag.body).is_none() {
-            connection.session().send_data(wire_time(dts), &tag.body);
-        } else if self.metadata.as_ref() != Some(&tag.body) {
-            connection.session().send_metadata(&tag.body);
-            self.metadata = Some(tag.body.clone());
-        }
-    }
-}
-
-/// Whether a video body is more than a mark, such as the end of a sequence.
-fn has_picture(body: &[u8]) -> bool {
-    VideoHeader::parse(body).is_ok_and(|header| !header.payload(body).is_empty())
 }
 
 /// The low 32 bits: RTMP time wraps.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::media::flv::Metadata;
+use crate::media::flv::{Metadata, VideoHeader, VideoPacket};
+use crate::rtmp::MediaKind;
 
 /// One of the five steps of both processes, done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +29,25 @@ pub struct Progress {
     pub video_frames: u64,
     /// Audio frames, sequence headers not counted.
     pub audio_frames: u64,
-    /// Push: bytes that the server has not taken yet.
-    pub backlog: usize,
+    /// Push: bytes that wait here because the connection does not take them yet.
+    pub backlog: Option<usize>,
     /// Push: frames left out because the connection was too slow.
     pub dropped: u64,
+}
+
+impl Progress {
+    /// Counts a frame. Marks without a picture, such as the end of a sequence, are only bytes.
+    pub(super) fn count(&mut self, kind: MediaKind, body: &[u8]) {
+        self.bytes += body.len() as u64;
+        match kind {
+            MediaKind::Audio => self.audio_frames += 1,
+            MediaKind::Video => {
+                let is_picture = VideoHeader::parse(body)
+                    .is_ok_and(|header| header.packet == VideoPacket::Frames);
+                self.video_frames += u64::from(is_picture);
+            }
+        }
+    }
 }
 
 /// Receives what a client tells; all of it is for people.
