@@ -120,6 +120,22 @@ pub fn put_length_prefixed(out: &mut Vec<u8>, unit: &[u8]) {
     }
 }
 
+/// Appends a NAL unit behind a length of `length_size` bytes, 1 to 4. A unit too long for that
+/// is left out.
+pub fn put_nal_unit(out: &mut Vec<u8>, unit: &[u8], length_size: u8) {
+    let Ok(length) = u32::try_from(unit.len()) else {
+        return;
+    };
+    let width = usize::from(length_size.clamp(1, 4));
+    let bytes = length.to_be_bytes();
+    // At most 4 of the 4 bytes: this cannot panic.
+    let (high, low) = bytes.split_at(bytes.len() - width);
+    if high.iter().all(|&byte| byte == 0) {
+        out.extend_from_slice(low);
+        out.extend_from_slice(unit);
+    }
+}
+
 /// Mends frames of encoders that send start codes where lengths belong.
 ///
 /// Returns the frame as it is when its lengths add up (a length of 1 looks like a start code,
@@ -131,18 +147,8 @@ pub fn mend_start_codes(frame: &[u8], length_size: u8) -> Cow<'_, [u8]> {
         return Cow::Borrowed(frame);
     }
     let mut out = Vec::with_capacity(frame.len() + 8);
-    let width = usize::from(length_size.clamp(1, 4));
     for unit in start_coded(frame) {
-        let Ok(length) = u32::try_from(unit.len()) else {
-            continue;
-        };
-        let bytes = length.to_be_bytes();
-        // At most 4 of the 4 bytes: this cannot panic.
-        let (high, low) = bytes.split_at(bytes.len() - width);
-        if high.iter().all(|&byte| byte == 0) {
-            out.extend_from_slice(low);
-            out.extend_from_slice(unit);
-        }
+        put_nal_unit(&mut out, unit, length_size);
     }
     Cow::Owned(out)
 }

@@ -22,9 +22,12 @@ const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 #[derive(Debug)]
 pub(super) enum TrackInit {
     Video {
+        codec: VideoCodec,
         entry: &'static [u8; 4],
         config_box: &'static [u8; 4],
         config: Vec<u8>,
+        /// Bytes of length before each NAL unit of the frames.
+        length_size: u8,
         width: u16,
         height: u16,
     },
@@ -38,22 +41,26 @@ pub(super) enum TrackInit {
 impl TrackInit {
     /// `None` for a codec that is not written, or a configuration that cannot be read.
     pub(super) fn video(codec: VideoCodec, record: &[u8]) -> Option<Self> {
-        let (entry, config_box, size) = match codec {
+        let (entry, config_box, size, length_size) = match codec {
             VideoCodec::Avc => {
-                let sps = AvcConfig::parse(record).ok()?.first_sps();
-                (b"avc1", b"avcC", sps.map(|sps| (sps.width, sps.height)))
+                let config = AvcConfig::parse(record).ok()?;
+                let size = config.first_sps().map(|sps| (sps.width, sps.height));
+                (b"avc1", b"avcC", size, config.length_size)
             }
             VideoCodec::Hevc => {
-                let sps = HevcConfig::parse(record).ok()?.first_sps();
-                (b"hvc1", b"hvcC", sps.map(|sps| (sps.width, sps.height)))
+                let config = HevcConfig::parse(record).ok()?;
+                let size = config.first_sps().map(|sps| (sps.width, sps.height));
+                (b"hvc1", b"hvcC", size, config.length_size)
             }
             _ => return None,
         };
         let (width, height) = size.unwrap_or_default();
         Some(Self::Video {
+            codec,
             entry,
             config_box,
             config: record.to_vec(),
+            length_size,
             width: u16::try_from(width).unwrap_or(u16::MAX),
             height: u16::try_from(height).unwrap_or(u16::MAX),
         })
@@ -161,6 +168,7 @@ impl TrackInit {
                 config,
                 width,
                 height,
+                ..
             } => put_box(out, entry, |out| {
                 put_zeros(out, 6);
                 out.put_u16(1);

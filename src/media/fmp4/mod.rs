@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use crate::media::codec::aac::strip_adts;
 use crate::media::codec::avc::AvcConfig;
 use crate::media::codec::hevc::HevcConfig;
-use crate::media::codec::nal::put_length_prefixed;
+use crate::media::codec::nal::{mend_start_codes, put_nal_unit};
 use crate::media::flv::{
     AudioCodec, AudioHeader, AudioPacket, Tag, TagKind, VideoCodec, VideoHeader, VideoPacket,
 };
@@ -30,6 +30,9 @@ const WAIT_MS: i64 = 1000;
 
 /// Tags held back while tracks are waited for, and samples of one fragment, at most: bytes.
 const HELD_BYTES_MAX: usize = 8 << 20;
+
+/// How long sound is held back for the next frame of a video that has stopped, milliseconds.
+const STALL_MS: i64 = 2 * WAIT_MS;
 
 /// Length of a frame that nothing follows.
 const NOMINAL_FRAME_MS: u32 = 40;
@@ -49,6 +52,12 @@ pub enum Note {
     /// The decoder configuration changed; the new one is written in front of its pictures.
     #[error("the video's configuration changed: some players stop at that place of the MP4 file")]
     ConfigChanged,
+    /// The audio's configuration changed, for which the file has no place.
+    #[error("the audio's configuration changed: from there on the MP4 file's sound is wrong")]
+    AudioConfigChanged,
+    /// Enhanced RTMP carries several tracks of a kind; the file has the first.
+    #[error("further {0:?} tracks are left out of the MP4 file")]
+    TrackLeftOut(TagKind),
 }
 
 /// Makes an MP4 file of tags.
@@ -108,7 +117,12 @@ impl Writer {
             self.write(tag);
             return;
         }
-        if tag.is_sequence_header() {
+        let is_known = match tag.kind {
+            TagKind::Video => self.video.init.is_some(),
+            _ => self.audio.init.is_some(),
+        };
+        // A second one, behind frames that the first one is for, keeps its place among them.
+        if tag.is_sequence_header() && !(is_known && self.held.is_some()) {
             self.configure(tag);
             return;
         }
@@ -118,7 +132,7 @@ impl Writer {
         });
         held.bytes += tag.body.len();
         held.tags.push(tag.clone());
-        let waited = tag.dts - held.first_dts;
+        let waited = tag.dts.saturating_sub(held.first_dts);
         let is_full = held.bytes > HELD_BYTES_MAX;
         let knows_both = self.video.init.is_some() && self.audio.init.is_some();
         if knows_both || waited >= WAIT_MS || is_full {
@@ -170,19 +184,19 @@ impl Writer {
     fn configure(&mut self, tag: &Tag) {
         match tag.kind {
             TagKind::Video => {
-                let Ok(header) = VideoHeader::parse(&tag.body) else {
+                let Some((header, payload)) = self.parse_video(&tag.body) else {
                     return;
                 };
-                match TrackInit::video(header.codec, header.payload(&tag.body)) {
+                match TrackInit::video(header.codec, payload) {
                     Some(init) => self.video.init = Some(init),
                     None => self.note(Note::VideoLeftOut(header.codec)),
                 }
             }
             TagKind::Audio => {
-                let Ok(header) = AudioHeader::parse(&tag.body) else {
+                let Some((header, payload)) = self.parse_audio(&tag.body) else {
                     return;
                 };
-                match TrackInit::audio(header.codec, header.payload(&tag.body)) {
+                match TrackInit::audio(header.codec, payload) {
                     Some(init) => self.audio.init = Some(init),
                     None => self.note(Note::AudioLeftOut(header.codec)),
                 }
@@ -200,82 +214,137 @@ impl Writer {
     }
 
     fn write_video(&mut self, tag: &Tag) {
-        let Ok(header) = VideoHeader::parse(&tag.body) else {
+        let Some((header, payload)) = self.parse_video(&tag.body) else {
             return;
         };
-        let payload = header.payload(&tag.body);
-        let Some(init) = self.video.init.as_ref().filter(|_| self.video.is_written) else {
-            let note = match TrackInit::video(header.codec, payload) {
-                Some(_) => Note::TooLate(TagKind::Video),
-                None if header.packet == VideoPacket::SequenceHeader => {
-                    Note::VideoLeftOut(header.codec)
-                }
-                None => return,
-            };
-            return self.note(note);
+        let is_header = header.packet == VideoPacket::SequenceHeader;
+        let is_frame = header.packet == VideoPacket::Frames && !payload.is_empty();
+        if !is_header && !is_frame {
+            return;
+        }
+        let init = self.video.init.as_ref().filter(|_| self.video.is_written);
+        let Some(TrackInit::Video {
+            codec,
+            config,
+            length_size,
+            ..
+        }) = init
+        else {
+            let is_known = matches!(header.codec, VideoCodec::Avc | VideoCodec::Hevc);
+            match (is_known, is_header) {
+                (true, true) => self.note(Note::TooLate(TagKind::Video)),
+                (true, false) => {}
+                (false, _) => self.note(Note::VideoLeftOut(header.codec)),
+            }
+            return;
         };
-        match header.packet {
-            VideoPacket::SequenceHeader if init.config() != payload => {
-                self.video.in_band = parameter_sets(header.codec, payload);
+        let length_size = *length_size;
+        if header.codec != *codec {
+            return self.note(Note::VideoLeftOut(header.codec));
+        }
+        if is_header {
+            if config != payload {
+                self.video.in_band = parameter_sets(header.codec, payload, length_size);
                 self.note(Note::ConfigChanged);
             }
-            VideoPacket::Frames if !payload.is_empty() => {
-                let is_keyframe = header.is_keyframe();
-                let elapsed = self.fragment_start.map_or(0, |start| tag.dts - start);
-                let mut data = Vec::new();
-                if is_keyframe {
-                    data.append(&mut self.video.in_band.clone());
-                }
-                data.extend_from_slice(payload);
-                self.fragment_bytes += data.len();
-                self.fragment_start.get_or_insert(tag.dts);
-                self.video.push(Sample {
-                    dts: tag.dts,
-                    composition_offset: header.composition_time_offset,
-                    duration: 0,
-                    is_sync: is_keyframe,
-                    data,
-                });
-                if is_keyframe || elapsed >= WAIT_MS || self.fragment_bytes > HELD_BYTES_MAX {
-                    self.cut();
-                }
-            }
-            _ => {}
+            return;
+        }
+        let is_sync = header.is_keyframe();
+        let mut data = Vec::new();
+        if is_sync {
+            data.extend_from_slice(&self.video.in_band);
+        }
+        data.extend_from_slice(&mend_start_codes(payload, length_size));
+        let elapsed = self.push(
+            TagKind::Video,
+            Sample {
+                dts: tag.dts,
+                composition_offset: header.composition_time_offset,
+                duration: 0,
+                is_sync,
+                data,
+            },
+        );
+        if is_sync || elapsed >= WAIT_MS || self.fragment_bytes > HELD_BYTES_MAX {
+            self.cut();
         }
     }
 
     fn write_audio(&mut self, tag: &Tag) {
-        let Ok(header) = AudioHeader::parse(&tag.body) else {
+        let Some((header, payload)) = self.parse_audio(&tag.body) else {
             return;
         };
-        let payload = header.payload(&tag.body);
-        if !self.audio.is_written {
-            let note = match TrackInit::audio(header.codec, payload) {
-                _ if header.codec != AudioCodec::Aac => Note::AudioLeftOut(header.codec),
-                Some(_) if header.packet == AudioPacket::SequenceHeader => {
-                    Note::TooLate(TagKind::Audio)
-                }
-                _ => return,
-            };
-            return self.note(note);
-        }
-        if header.packet != AudioPacket::Frames || payload.is_empty() {
+        let is_header = header.packet == AudioPacket::SequenceHeader;
+        let is_frame = header.packet == AudioPacket::Frames && !payload.is_empty();
+        if !is_header && !is_frame {
             return;
         }
-        let elapsed = self.fragment_start.map_or(0, |start| tag.dts - start);
-        let data = strip_adts(payload).to_vec();
-        self.fragment_bytes += data.len();
-        self.fragment_start.get_or_insert(tag.dts);
-        self.audio.push(Sample {
-            dts: tag.dts,
-            composition_offset: 0,
-            duration: 0,
-            is_sync: true,
-            data,
-        });
-        if elapsed >= WAIT_MS && !self.video.is_written || self.fragment_bytes > HELD_BYTES_MAX {
+        if header.codec != AudioCodec::Aac {
+            return self.note(Note::AudioLeftOut(header.codec));
+        }
+        let Some(init) = self.audio.init.as_ref().filter(|_| self.audio.is_written) else {
+            if is_header {
+                self.note(Note::TooLate(TagKind::Audio));
+            }
+            return;
+        };
+        if is_header {
+            if init.config() != payload {
+                self.note(Note::AudioConfigChanged);
+            }
+            return;
+        }
+        let elapsed = self.push(
+            TagKind::Audio,
+            Sample {
+                dts: tag.dts,
+                composition_offset: 0,
+                duration: 0,
+                is_sync: true,
+                data: strip_adts(payload).to_vec(),
+            },
+        );
+        // Video cuts when it is due; when it has stopped, the sound must not wait for it.
+        let elapsed_max = if self.video.is_written {
+            STALL_MS
+        } else {
+            WAIT_MS
+        };
+        if elapsed >= elapsed_max || self.fragment_bytes > HELD_BYTES_MAX {
             self.cut();
         }
+    }
+
+    /// The header of track 0 of a video body, and what is behind it.
+    fn parse_video<'a>(&mut self, body: &'a [u8]) -> Option<(VideoHeader, &'a [u8])> {
+        let mut header = VideoHeader::parse(body).ok()?;
+        while header.track_id != 0 {
+            self.note(Note::TrackLeftOut(TagKind::Video));
+            header = header.next_track(body).ok()??;
+        }
+        Some((header, header.payload(body)))
+    }
+
+    /// The header of track 0 of an audio body, and what is behind it.
+    fn parse_audio<'a>(&mut self, body: &'a [u8]) -> Option<(AudioHeader, &'a [u8])> {
+        let mut header = AudioHeader::parse(body).ok()?;
+        while header.track_id != 0 {
+            self.note(Note::TrackLeftOut(TagKind::Audio));
+            header = header.next_track(body).ok()??;
+        }
+        Some((header, header.payload(body)))
+    }
+
+    /// Adds a sample to the open fragment; the answer is how long that is by now, milliseconds.
+    fn push(&mut self, kind: TagKind, sample: Sample) -> i64 {
+        let start = *self.fragment_start.get_or_insert(sample.dts);
+        let elapsed = sample.dts.saturating_sub(start);
+        self.fragment_bytes += sample.data.len();
+        match kind {
+            TagKind::Video => self.video.push(sample),
+            _ => self.audio.push(sample),
+        }
+        elapsed
     }
 
     /// Writes the open fragment, without the last sample of each track.
@@ -310,28 +379,29 @@ impl Track {
     fn push(&mut self, sample: Sample) {
         if let Some(mut previous) = self.pending.replace(sample) {
             let next_dts = self.pending.as_ref().map_or(previous.dts, |next| next.dts);
-            previous.duration = u32::try_from(next_dts - previous.dts).unwrap_or(0);
+            let distance = next_dts.saturating_sub(previous.dts).max(0);
+            previous.duration = u32::try_from(distance).unwrap_or(u32::MAX);
             self.last_duration = Some(previous.duration);
             self.samples.push(previous);
         }
     }
 }
 
-/// The parameter sets of a decoder configuration, each behind a length of four bytes.
-fn parameter_sets(codec: VideoCodec, record: &[u8]) -> Vec<u8> {
+/// The parameter sets of a decoder configuration, each behind a length of `length_size` bytes.
+fn parameter_sets(codec: VideoCodec, record: &[u8], length_size: u8) -> Vec<u8> {
     let mut out = Vec::new();
     match codec {
         VideoCodec::Avc => {
             if let Ok(config) = AvcConfig::parse(record) {
                 for unit in config.sps.iter().chain(&config.pps) {
-                    put_length_prefixed(&mut out, unit);
+                    put_nal_unit(&mut out, unit, length_size);
                 }
             }
         }
         VideoCodec::Hevc => {
             if let Ok(config) = HevcConfig::parse(record) {
                 for unit in config.vps.iter().chain(&config.sps).chain(&config.pps) {
-                    put_length_prefixed(&mut out, unit);
+                    put_nal_unit(&mut out, unit, length_size);
                 }
             }
         }

@@ -3,7 +3,10 @@
 use mp4_atom::{Any, Codec, ReadFrom};
 
 use super::*;
-use crate::media::flv::{Reader, aac_frame, aac_sequence_header, avc_frame};
+use crate::media::flv::{
+    HevcForm, Reader, aac_frame, aac_sequence_header, avc_frame, avc_sequence_header, hevc_frame,
+};
+use crate::wire::PutBytes;
 
 const AVC_AAC: &[u8] = include_bytes!("../../../tests/data/media/avc_aac.flv");
 
@@ -160,13 +163,15 @@ fn sound_alone_makes_a_file_and_other_codecs_are_named() {
     tags.extend((0..100).map(|index| Tag::audio(index * 23, aac_frame(&[9; 20]))));
     let (bytes, _) = write(&tags);
     assert_eq!(samples(&bytes).len(), 100);
-    // G.711 A-law.
-    let (bytes, notes) = write(&[tags[0].clone(), Tag::audio(0, vec![0x72, 1])]);
-    assert!(!bytes.is_empty());
-    assert!(notes.is_empty(), "it pretends to be AAC: {notes:?}");
-    let (bytes, notes) = write(&[Tag::audio(0, vec![0x72, 1])]);
+    // G.711 A-law, alone and among AAC.
+    let left_out = [Note::AudioLeftOut(AudioCodec::G711Alaw)];
+    let alaw = Tag::audio(0, vec![0x72, 1]);
+    let (bytes, notes) = write(&[tags[0].clone(), alaw.clone(), tags[1].clone()]);
+    assert_eq!(samples(&bytes).len(), 1);
+    assert_eq!(notes, left_out);
+    let (bytes, notes) = write(&[alaw]);
     assert!(bytes.is_empty());
-    assert_eq!(notes, [Note::AudioLeftOut(AudioCodec::G711Alaw)]);
+    assert_eq!(notes, left_out);
 }
 
 #[test]
@@ -190,4 +195,137 @@ fn a_new_configuration_goes_before_its_keyframe() {
         .unwrap();
     assert!(last.len() > 5 && last.ends_with(&[0, 0, 0, 1, 0x65]));
     assert_eq!(last[4] & 0x1F, 7, "an SPS comes first");
+}
+
+fn sequence_header(kind: TagKind) -> Tag {
+    let is_wanted = |tag: &Tag| tag.kind == kind && tag.is_sequence_header();
+    tags().into_iter().find(is_wanted).unwrap()
+}
+
+#[test]
+fn sound_does_not_wait_for_a_video_that_stopped() {
+    let mut writer = Writer::new();
+    writer.handle_tag(&sequence_header(TagKind::Video));
+    writer.handle_tag(&sequence_header(TagKind::Audio));
+    writer.handle_tag(&Tag::video(0, avc_frame(true, 0, &[0, 0, 0, 1, 0x65])));
+    let mut bytes = Vec::new();
+    for index in 1..=1000 {
+        let dts = index * 20;
+        writer.handle_tag(&Tag::audio(dts, aac_frame(&[7; 10])));
+        bytes.extend(std::iter::from_fn(|| writer.poll_output()).flatten());
+        let written = samples(&bytes).iter().map(|sample| sample.1).max();
+        // The last one is held, since its length is not known.
+        assert!(dts - written.unwrap_or(0) <= STALL_MS + 40, "at {dts}");
+    }
+}
+
+#[test]
+fn another_codec_is_not_written_into_the_track() {
+    let mut all = vec![
+        sequence_header(TagKind::Video),
+        Tag::video(0, avc_frame(true, 0, &[0, 0, 0, 1, 0x65])),
+    ];
+    let hevc = hevc_frame(true, 0, &[0, 0, 0, 2, 0x26, 1], HevcForm::CodecId12);
+    all.push(Tag::video(40, hevc));
+    let (bytes, notes) = write(&all);
+    assert_eq!(samples(&bytes).len(), 1);
+    assert_eq!(notes, [Note::VideoLeftOut(VideoCodec::Hevc)]);
+}
+
+#[test]
+fn a_new_audio_configuration_is_told_and_a_repeated_one_is_not() {
+    let header = aac_sequence_header(&[0x12, 0x10]);
+    let mut all = vec![Tag::audio(0, header.clone())];
+    all.extend((0..100).map(|index| Tag::audio(index * 23, aac_frame(&[9; 20]))));
+    all.push(Tag::audio(2300, header));
+    assert_eq!(write(&all).1, []);
+    all.push(Tag::audio(2300, aac_sequence_header(&[0x11, 0x88])));
+    assert_eq!(write(&all).1, [Note::AudioConfigChanged]);
+}
+
+/// Enhanced RTMP video, Multitrack: byte 0, track form and packet type, FourCC, then per track
+/// its number, a size if there are several, and a body.
+fn multitrack(form: u8, packet_type: u8, tracks: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut body = vec![0x96, (form << 4) | packet_type];
+    body.extend_from_slice(b"avc1");
+    for (track_id, data) in tracks {
+        body.push(*track_id);
+        if form > 0 {
+            body.put_u24(u32::try_from(data.len()).unwrap());
+        }
+        body.extend_from_slice(data);
+    }
+    body
+}
+
+#[test]
+fn of_several_tracks_the_first_is_written() {
+    let frame = |last: u8| [0, 0, 0, 0, 0, 0, 2, 0x65, last];
+    let all = [
+        sequence_header(TagKind::Video),
+        Tag::video(0, multitrack(0, 1, &[(1, &frame(1))])),
+        Tag::video(0, avc_frame(true, 0, &frame(2)[3..])),
+        Tag::video(40, multitrack(1, 1, &[(2, &frame(3)), (0, &frame(4))])),
+    ];
+    let (bytes, notes) = write(&all);
+    let lasts: Vec<u8> = samples(&bytes)
+        .iter()
+        .map(|sample| sample.3[sample.3.len() - 1])
+        .collect();
+    assert_eq!(lasts, [2, 4]);
+    assert_eq!(notes, [Note::TrackLeftOut(TagKind::Video)]);
+}
+
+#[test]
+fn units_have_lengths_of_the_size_that_the_configuration_says() {
+    let mut header = sequence_header(TagKind::Video);
+    // lengthSizeMinusOne of the avcC record behind the five bytes of the tag.
+    header.body[9] = 0xFD;
+    let mut changed = header.clone();
+    changed.body[8] ^= 1;
+    let all = [
+        header,
+        Tag::video(0, avc_frame(true, 0, &[0, 2, 0x65, 1])),
+        Tag::video(
+            40,
+            avc_frame(true, 0, &[0, 0, 0, 1, 0x65, 2, 0, 0, 1, 0x65, 3]),
+        ),
+        changed,
+        Tag::video(80, avc_frame(true, 0, &[0, 2, 0x65, 4])),
+    ];
+    let (bytes, _) = write(&all);
+    let found = samples(&bytes);
+    assert_eq!(found[0].3, [0, 2, 0x65, 1]);
+    assert_eq!(found[1].3, [0, 2, 0x65, 2, 0, 2, 0x65, 3], "start codes");
+    let last = &found[2].3;
+    assert_eq!(last[2] & 0x1F, 7, "an SPS comes first");
+    assert!(last.ends_with(&[0, 2, 0x65, 4]));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_tags_make_whole_boxes(
+        bodies in proptest::collection::vec(
+            (0..6_usize, proptest::num::i64::ANY, proptest::collection::vec(0_u8..=255, 0..30)),
+            0..30,
+        ),
+    ) {
+        let mut writer = Writer::new();
+        let mut bytes = Vec::new();
+        for (kind, dts, data) in bodies {
+            let tag = match kind {
+                0 => Tag::video(dts, data),
+                1 => Tag::audio(dts, data),
+                2 => Tag::video(dts, avc_sequence_header(&data)),
+                3 => Tag::video(dts, avc_frame(true, 0, &data)),
+                4 => sequence_header(TagKind::Video),
+                _ => Tag::audio(dts, aac_sequence_header(&data)),
+            };
+            writer.handle_tag(&tag);
+            bytes.extend(std::iter::from_fn(|| writer.poll_output()).flatten());
+        }
+        writer.finish();
+        bytes.extend(std::iter::from_fn(|| writer.poll_output()).flatten());
+        boxes(&bytes);
+    }
 }
