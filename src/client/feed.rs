@@ -156,6 +156,11 @@ impl Feed {
         self.has_ended && self.ahead.is_empty()
     }
 
+    /// Something about the input that a person should know now, in one line.
+    pub(super) fn take_notice(&mut self) -> Option<String> {
+        self.input.take_notice()
+    }
+
     /// What a person should know of the way in which the input ended, if it has.
     pub(super) fn ending(&self) -> Option<String> {
         self.has_ended.then(|| self.input.ending()).flatten()

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::Stopper;
+use super::mp4_file::{Mp4File, Mp4FileError};
 use crate::media::annexb::{AnnexBError, TagReader, UnitReader};
 use crate::media::flv::{self, FlvError, HevcForm, Tag};
 use crate::media::{InputFormat, SNIFF_SIZE, sniff};
@@ -58,10 +59,10 @@ pub enum InputError {
     /// An MP4 file that cannot be used.
     #[error("{name}: {cause}")]
     Mp4 {
-        /// Path.
+        /// Path, or "standard input".
         name: String,
         /// What is wrong.
-        cause: String,
+        cause: Mp4FileError,
     },
     /// A file without a byte in it.
     #[error("{name} is empty")]
@@ -116,6 +117,8 @@ pub struct Input {
     /// Bytes that were read to sniff the format.
     ahead: Vec<u8>,
     has_ended: bool,
+    /// Whether a person has been told what there is to tell: not again in each round.
+    was_rewound: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +141,8 @@ enum Parser {
     AnnexB(TagReader),
     /// A live byte stream: frames are stamped with their time of arrival.
     Live(UnitReader, LiveClock),
+    /// Reads the file by itself, since it goes to and fro in it.
+    Mp4(Box<Mp4File>),
 }
 
 /// Stamps of a live byte stream.
@@ -188,6 +193,7 @@ impl Input {
             parser: Parser::Flv(flv::Reader::new()),
             ahead: bytes.to_vec(),
             has_ended: false,
+            was_rewound: false,
         }
     }
 
@@ -266,6 +272,7 @@ impl Input {
             parser,
             ahead: Vec::new(),
             has_ended: false,
+            was_rewound: false,
         };
         input.parser = input.new_parser()?;
         input.ahead = ahead;
@@ -288,6 +295,8 @@ impl Input {
             Parser::Flv(reader) => reader.finish().err().map(|error| error.to_string()),
             Parser::AnnexB(reader) => reader.outcome().err().map(|error| error.to_string()),
             Parser::Live(reader, _) => reader.outcome().err().map(|error| error.to_string()),
+            // It tells of it on the way, track by track.
+            Parser::Mp4(_) => None,
         }?;
         Some(format!("{}: {trouble}", self.name))
     }
@@ -311,6 +320,7 @@ impl Input {
             }
         }
         self.has_ended = false;
+        self.was_rewound = true;
         self.parser = self.new_parser()?;
         Ok(true)
     }
@@ -330,6 +340,17 @@ impl Input {
         }
     }
 
+    /// Something about the input that a person should know, in one line.
+    pub(super) fn take_notice(&mut self) -> Option<String> {
+        match &mut self.parser {
+            Parser::Mp4(file) if !self.was_rewound => {
+                let notice = file.take_notice()?;
+                Some(format!("{}: {notice}", self.name))
+            }
+            _ => None,
+        }
+    }
+
     fn parsed(&mut self) -> Result<Option<Tag>, InputError> {
         let name = &self.name;
         let flv_error = |cause| InputError::Flv {
@@ -341,6 +362,10 @@ impl Input {
             cause,
         };
         match &mut self.parser {
+            Parser::Mp4(file) => file.next_tag().map_err(|cause| InputError::Mp4 {
+                name: name.clone(),
+                cause,
+            }),
             Parser::Flv(reader) => reader.poll_tag().map_err(flv_error),
             Parser::AnnexB(reader) => reader.poll_tag().map_err(annexb_error),
             Parser::Live(units, clock) => {
@@ -357,6 +382,11 @@ impl Input {
 
     /// Feeds the parser; false when there is nothing to read yet.
     fn read_on(&mut self) -> Result<bool, InputError> {
+        if matches!(self.parser, Parser::Mp4(_)) {
+            // It had nothing more to give.
+            self.has_ended = true;
+            return Ok(true);
+        }
         let bytes = if self.ahead.is_empty() {
             match &mut self.source {
                 Source::File { file, .. } => {
@@ -388,6 +418,7 @@ impl Input {
             Parser::AnnexB(reader) => reader.handle_input(&bytes),
             Parser::Live(reader, _) if self.has_ended => reader.finish(),
             Parser::Live(reader, _) => reader.handle_input(&bytes),
+            Parser::Mp4(_) => {}
         }
         Ok(true)
     }
@@ -404,10 +435,15 @@ impl Input {
                 hevc_form(self.options),
             )),
             InputFormat::Mp4 => {
-                return Err(InputError::Mp4 {
+                let opened = match &self.source {
+                    Source::File { path, .. } => Mp4File::open(path, hevc_form(self.options)),
+                    Source::Bytes(_) | Source::Pipe { .. } => Err(Mp4FileError::Pipe),
+                };
+                let file = opened.map_err(|cause| InputError::Mp4 {
                     name: self.name.clone(),
-                    cause: "MP4 cannot be read yet".to_owned(),
-                });
+                    cause,
+                })?;
+                Parser::Mp4(Box::new(file))
             }
         })
     }

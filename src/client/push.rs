@@ -268,6 +268,9 @@ impl Push {
         let mut is_told_of_drops = false;
         loop {
             let due = self.send_due(connection)?;
+            while let Some(text) = self.feed.take_notice() {
+                report.notice(&text);
+            }
             let is_drained = connection.backlog() == 0;
             if reactor.stopper().is_stopped() || (self.feed.is_exhausted() && is_drained) {
                 return Ok(Outcome::Done);
