@@ -9,4 +9,13 @@
     reason = "tests"
 )]
 
+mod cli;
+mod limits;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a harness for more modules than are here"
+)]
+mod support;
 mod tidy;
+mod unplugged;
