@@ -275,7 +275,7 @@ fn the_name_is_busy() {
     let first = Process::millstream("first", ["push", "--loop", &sample_path(), &url]);
     server.process.wait_said(1, "publishes live/cam");
     assert_fails(
-        &["push", &sample_path(), &url],
+        &["push", "--no-reconnect", &sample_path(), &url],
         &["NetStream.Publish.BadName", "somebody publishes"],
     );
     first.signal("INT");
