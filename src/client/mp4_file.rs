@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::media::flv::{FirstBytes, HevcForm, Tag};
 use crate::media::mp4::{
-    BOX_HEADER_SIZE_MAX, BoxHeader, BoxKind, INDEX_SIZE_MAX, Movie, Mp4Error, Sample,
+    BOX_HEADER_SIZE_MAX, BoxHeader, BoxKind, FRAGMENT_SIZE_MAX, INDEX_SIZE_MAX, Movie, Mp4Error,
+    Sample,
 };
 
 /// One read of a track's data. Each track has a buffer of its own, so that files whose tracks lie
@@ -43,13 +44,15 @@ pub enum Mp4FileError {
         /// Bytes that there should be.
         size: u64,
     },
-    /// The index is longer than [`INDEX_SIZE_MAX`].
-    #[error("its index \"{}\" has {size} bytes, limit {INDEX_SIZE_MAX}", .kind.escape_ascii())]
+    /// The index, or that of a fragment, is too long to be loaded.
+    #[error("its index \"{}\" has {size} bytes, limit {limit}", .kind.escape_ascii())]
     IndexSize {
         /// moov or moof.
         kind: BoxKind,
         /// Its size.
         size: u64,
+        /// The longest that is loaded.
+        limit: u64,
     },
     /// The index is damaged, or a sample cannot be carried.
     #[error("{0}")]
@@ -293,9 +296,13 @@ impl<R: Read + Seek> BoxWalk<R> {
         offset: u64,
     ) -> Result<Option<Vec<u8>>, Mp4FileError> {
         let size = header.body_size();
-        if size > INDEX_SIZE_MAX {
-            let kind = header.kind;
-            return Err(Mp4FileError::IndexSize { kind, size });
+        let kind = header.kind;
+        let limit = match &kind {
+            b"moof" => FRAGMENT_SIZE_MAX,
+            _ => INDEX_SIZE_MAX,
+        };
+        if size > limit {
+            return Err(Mp4FileError::IndexSize { kind, size, limit });
         }
         let start = offset.saturating_add(u64::from(header.header_size));
         let body = self.read_at(start, size)?;

@@ -76,12 +76,17 @@ pub enum Skip {
 /// The sample descriptions of a track, in their order, each with the name of its codec.
 pub(super) type Descriptions = Vec<(BoxKind, Result<Description, Skip>)>;
 
+/// Most descriptions of one track that are looked at; files have one, or one for each file that
+/// they were joined from.
+const DESCRIPTIONS_MAX: usize = 64;
+
 /// Reads an stsd body.
 pub(super) fn parse_stsd(body: &[u8]) -> Result<Descriptions, Mp4Error> {
     let mut reader = Reader::new(body);
     boxes::version_and_flags(&mut reader, b"stsd")?;
     let count = reader.u32().map_err(cut_short(b"stsd"))?;
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let count =
+        usize::try_from(count).map_or(DESCRIPTIONS_MAX, |count| count.min(DESCRIPTIONS_MAX));
     let mut descriptions = Vec::new();
     for entry in Boxes::new(reader.rest()).take(count) {
         let entry = entry?;

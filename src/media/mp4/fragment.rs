@@ -192,9 +192,9 @@ impl Run {
         })
     }
 
-    /// Bytes that it holds.
+    /// Bytes of memory that it takes up; the same from its first sample to its last.
     pub(super) fn held(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + size_of::<Self>()
     }
 
     /// The next sample; samples of no bytes are passed over.

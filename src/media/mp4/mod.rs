@@ -30,8 +30,11 @@ pub use track::{Skipped, Track};
 use crate::media::flv::{TAG_SIZE_MAX, VIDEO_HEADER_SIZE_MAX};
 use crate::wire::Truncated;
 
-/// Longest moov or moof that is loaded: 64 MiB index some 10 days of video with sound.
+/// Longest moov that is loaded: 64 MiB index some 10 days of video with sound.
 pub const INDEX_SIZE_MAX: u64 = 64 * 1024 * 1024;
+
+/// Longest moof that is loaded: a million samples.
+pub const FRAGMENT_SIZE_MAX: u64 = 16 * 1024 * 1024;
 
 /// Longest sample: an RTMP message and an FLV tag have 24 bits of length, and the header of a
 /// video body takes eight bytes of that.

@@ -10,6 +10,12 @@ use crate::media::codec::hevc::HevcConfig;
 use crate::media::flv::{self, HevcForm, Tag};
 use crate::wire::Reader;
 
+/// Most tracks that are looked at.
+const TRACKS_MAX: usize = 64;
+
+/// Fragments in a row that may have no sample for us; a file with more is made to waste time.
+const FRUITLESS_FRAGMENTS_MAX: u32 = 10_000;
+
 /// Fragments read ahead for a track that has no sample: writers that give each track fragments of
 /// its own put a few of one before the next of the other.
 const FRAGMENTS_AHEAD_MAX: u32 = 16;
@@ -68,7 +74,7 @@ impl Movie {
             let found = found?;
             match &found.kind {
                 b"mvhd" => timescale = parse_mvhd(found.body)?,
-                b"trak" => traks.push(found.body),
+                b"trak" if traks.len() < TRACKS_MAX => traks.push(found.body),
                 b"mvex" => mvex = Some(found.body),
                 _ => {}
             }
@@ -161,16 +167,20 @@ impl Movie {
     /// Whether the next fragment should be handed in before the next sample is taken. The caller
     /// goes by it until it has no more fragments.
     pub fn wants_fragment(&mut self) -> bool {
-        if !self.is_fragmented || self.tracks.is_empty() {
+        if !self.is_fragmented {
             return false;
         }
-        let is_hungry = |track: &mut Track| usize::from(track.is_hungry());
-        let hungry: usize = self.tracks.iter_mut().map(is_hungry).sum();
-        let held: usize = self.tracks.iter().map(Track::held).sum();
-        hungry == self.tracks.len()
-            || (hungry > 0
-                && self.fragments_ahead < FRAGMENTS_AHEAD_MAX
-                && held < FRAGMENT_BYTES_AHEAD_MAX)
+        let (mut hungry, mut fed, mut held) = (0, 0, 0);
+        for track in &mut self.tracks {
+            hungry += usize::from(track.is_hungry());
+            fed += usize::from(track.peek().is_some());
+            held += track.held();
+        }
+        match (hungry, fed) {
+            (0, _) => false,
+            (_, 0) => self.fragments_ahead < FRUITLESS_FRAGMENTS_MAX,
+            _ => self.fragments_ahead < FRAGMENTS_AHEAD_MAX && held < FRAGMENT_BYTES_AHEAD_MAX,
+        }
     }
 
     /// The next sample by dts, video before audio at the same time. `None` when all were taken.

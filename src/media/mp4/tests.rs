@@ -1,3 +1,5 @@
+//! The index of MP4 files: real ones, built ones, damaged ones.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
@@ -603,6 +605,38 @@ fn damaged_fragments() {
         let mut movie = fragmented();
         assert_eq!(movie.handle_fragment(&moof, u64::MAX), expected, "{name}");
     }
+}
+
+#[test]
+fn many_of_everything() {
+    let track = OneTrack::default();
+    let moov = track.moov();
+    let boxes = top_level(&moov);
+    let (_, at, body) = boxes[1];
+    let trak = &moov[at..at + body.len() + 8];
+    let many = [&moov, &trak.repeat(1000)[..]].concat();
+    assert_eq!(Movie::parse(&many).unwrap().skipped().len(), 63);
+    let entries = OneTrack {
+        entry: mp4a(0x40).repeat(1000),
+        ..track
+    };
+    let movie = Movie::parse(&entries.moov()).unwrap();
+    // The count in the box says one.
+    assert_eq!(movie.tracks()[0].descriptions().len(), 1);
+}
+
+#[test]
+fn fragments_without_samples_come_to_an_end() {
+    let mut movie = fragmented();
+    let mut count = 0;
+    while movie.wants_fragment() {
+        movie.handle_fragment(&[], 0).unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 10_000);
+    let mut movie = fragmented();
+    movie.stop_track(0);
+    assert!(!movie.wants_fragment());
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub struct Track {
     cursor: Cursor,
     pub(super) defaults: Defaults,
     runs: VecDeque<Run>,
+    /// Bytes that `runs` take up.
+    held: usize,
     /// Where the last fragment ended, in ticks.
     pub(super) fragments_end: u64,
     next: Option<TimedSample>,
@@ -137,6 +139,7 @@ impl Track {
             cursor: Cursor::default(),
             defaults: Defaults::default(),
             runs: VecDeque::new(),
+            held: 0,
             fragments_end: 0,
             next: None,
             last_dts_ms: i64::MIN,
@@ -177,12 +180,13 @@ impl Track {
     pub(super) fn push_run(&mut self, run: Run) {
         let least = run.least_composition_offset(self.lead_floor());
         self.lead = self.lead.max(-i64::from(least));
+        self.held += run.held();
         self.runs.push_back(run);
     }
 
     /// Bytes that fragments hold which are not played yet.
     pub(super) fn held(&self) -> usize {
-        self.runs.iter().map(Run::held).sum()
+        self.held
     }
 
     /// Whether it has no sample to give, and could get one.
@@ -195,6 +199,7 @@ impl Track {
         self.is_stopped = true;
         self.next = None;
         self.runs.clear();
+        self.held = 0;
     }
 
     /// The sample that [`take`](Self::take) will give.
@@ -229,7 +234,7 @@ impl Track {
             if let Some(raw) = self.runs.front_mut()?.step() {
                 return Some(raw);
             }
-            self.runs.pop_front();
+            self.held -= self.runs.pop_front()?.held();
         }
     }
 
