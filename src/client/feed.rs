@@ -7,7 +7,9 @@ use super::input::{Input, Next};
 use super::pacing::{LoopClock, Pacer};
 use super::push::PushOptions;
 use super::{ClientError, InputError, Reactor};
+use crate::amf::Limits;
 use crate::media::flv::{Metadata, Tag, TagKind, VideoHeader, VideoPacket};
+use crate::rtmp::message::data::{encode_metadata, metadata_object};
 
 /// Tags looked at for metadata before anything is sent, when the input has none.
 const PROBE_TAGS_MAX: usize = 64;
@@ -76,7 +78,7 @@ impl Feed {
         let mut tags = Vec::new();
         let mut has = [false; 2];
         while tags.len() < PROBE_TAGS_MAX {
-            let tag = match self.input.next()? {
+            let tag = match self.read()? {
                 Next::Tag(tag) if self.loops && is_end_of_sequence(&tag) => continue,
                 Next::Tag(tag) => tag,
                 Next::Wait if reactor.stopper().is_stopped() => return Err(ClientError::Stopped),
@@ -113,12 +115,8 @@ impl Feed {
             let metadata = &mut self.introduction.metadata;
             metadata.get_or_insert_with(|| built.to_body());
         }
-        if let Some(earliest) = tags
-            .iter()
-            .filter(|tag| is_frame(tag))
-            .map(|tag| tag.dts)
-            .min()
-        {
+        let is_frame = |tag: &&Tag| tag.kind != TagKind::Script && !tag.is_sequence_header();
+        if let Some(earliest) = tags.iter().filter(is_frame).map(|tag| tag.dts).min() {
             self.clock.start_at(earliest);
         }
         for tag in tags {
@@ -180,11 +178,7 @@ impl Feed {
     pub(super) fn due(&mut self, now: Instant) -> Result<Option<Instant>, ClientError> {
         self.fill()?;
         let next = self.ahead.front();
-        Ok(next.map(|(dts, tag)| match is_frame(tag) {
-            true => self.pacer.due(*dts, now),
-            // What is no frame rides with the next one, whatever time it is stamped with.
-            false => now,
-        }))
+        Ok(next.map(|(dts, _)| self.pacer.due(*dts, now)))
     }
 
     /// Takes the next tag.
@@ -210,17 +204,29 @@ impl Feed {
                 due => return Ok((dropped, due)),
             }
             if let Some((_, tag)) = self.pop() {
-                dropped += u64::from(is_frame(&tag));
+                let is_frame = tag.kind != TagKind::Script && !tag.is_sequence_header();
+                dropped += u64::from(is_frame);
                 self.introduction.learn(&tag);
             }
         }
         Ok((dropped, None))
     }
 
+    fn read(&mut self) -> Result<Next, InputError> {
+        let mut next = self.input.next()?;
+        if let Next::Tag(tag) = &mut next
+            && tag.kind == TagKind::Script
+            && let Some(body) = live_metadata(&tag.body)
+        {
+            tag.body = body;
+        }
+        Ok(next)
+    }
+
     /// Reads one tag if none is there.
     fn fill(&mut self) -> Result<(), ClientError> {
         while self.ahead.is_empty() && !self.has_ended {
-            match self.input.next()? {
+            match self.read()? {
                 // The end of the sequence is not the end of the stream then.
                 Next::Tag(tag) if self.loops && is_end_of_sequence(&tag) => {}
                 Next::Tag(tag) => self.ahead.push_back((self.clock.place(&tag), tag)),
@@ -240,15 +246,27 @@ impl Feed {
     }
 }
 
-/// Sound or picture, as opposed to what is said about them.
-fn is_frame(tag: &Tag) -> bool {
-    tag.kind != TagKind::Script && !tag.is_sequence_header()
-}
-
 fn is_end_of_sequence(tag: &Tag) -> bool {
     tag.kind == TagKind::Video
         && VideoHeader::parse(&tag.body)
             .is_ok_and(|header| header.packet == VideoPacket::EndOfSequence)
+}
+
+/// Metadata without what is true of a file only, if there is such a thing in them. A live stream
+/// has no end that is known: rtmpdump takes one that stops before its `duration` for cut off.
+fn live_metadata(body: &[u8]) -> Option<Vec<u8>> {
+    let mut object = metadata_object(body, &Limits::default())?;
+    let before = object.len();
+    for key in [
+        "duration",
+        "filesize",
+        "keyframes",
+        "hasKeyframes",
+        "canSeekToEnd",
+    ] {
+        object.remove(key);
+    }
+    (object.len() < before).then(|| encode_metadata(&object))
 }
 
 #[cfg(test)]
@@ -256,6 +274,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
+    use crate::amf::Object;
     use crate::media::flv::{avc_end_of_sequence, avc_frame, put_file_header, put_tag};
 
     fn flv(tags: &[Tag]) -> &'static [u8] {
@@ -294,6 +313,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_true_of_a_file_only_is_not_sent() {
+        let object = Object::new()
+            .with("duration", 4.0)
+            .with("width", 320.0)
+            .with("filesize", 9.0);
+        let body = live_metadata(&encode_metadata(&object)).unwrap();
+        let object = metadata_object(&body, &Limits::default()).unwrap();
+        assert_eq!(object.properties, [("width".to_owned(), 320.0.into())]);
+        assert_eq!(live_metadata(&body), None);
+        assert_eq!(live_metadata(b"no metadata"), None);
+    }
+
+    #[test]
     fn the_earliest_frame_is_at_0_and_metadata_are_built() {
         use TagKind::{Audio, Video};
         let mut feed = feed(sample(), PushOptions::default());
@@ -311,25 +343,6 @@ mod tests {
         assert_eq!(take(&mut feed, 99), expected);
         assert!(feed.is_exhausted());
         assert_eq!(feed.ending(), None);
-    }
-
-    #[test]
-    fn headers_stamped_with_0_do_not_hold_back_the_first_frame() {
-        let options = PushOptions {
-            keeps_timestamps: true,
-            ..PushOptions::default()
-        };
-        let mut feed = feed(sample(), options);
-        let now = Instant::now();
-        for _ in 0..3 {
-            assert_eq!(feed.due(now).unwrap(), Some(now));
-            feed.pop();
-        }
-        // Sound from before the first picture sent, then the second picture.
-        assert_eq!(feed.due(now).unwrap(), Some(now));
-        feed.pop();
-        let second = now + std::time::Duration::from_millis(40);
-        assert_eq!(feed.due(now).unwrap(), Some(second));
     }
 
     #[test]

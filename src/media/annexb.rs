@@ -134,7 +134,7 @@ struct Picture {
 }
 
 #[derive(Debug)]
-enum Stream {
+enum CodecStream {
     Avc(AvcStream),
     Hevc(HevcStream),
 }
@@ -147,7 +147,7 @@ enum Stream {
 pub struct UnitReader {
     codec: AnnexBCodec,
     splitter: Splitter,
-    stream: Stream,
+    stream: CodecStream,
     order: OutputOrder,
     /// The access unit being gathered.
     current: Option<AccessUnit>,
@@ -170,8 +170,8 @@ impl UnitReader {
     /// A reader that refuses access units longer than `unit_size_max` bytes.
     pub fn with_unit_size_max(codec: AnnexBCodec, unit_size_max: usize) -> Self {
         let (stream, poc_step) = match codec {
-            AnnexBCodec::Avc => (Stream::Avc(AvcStream::default()), 2),
-            AnnexBCodec::Hevc => (Stream::Hevc(HevcStream::default()), 1),
+            AnnexBCodec::Avc => (CodecStream::Avc(AvcStream::default()), 2),
+            AnnexBCodec::Hevc => (CodecStream::Hevc(HevcStream::default()), 1),
         };
         Self {
             codec,
@@ -252,15 +252,15 @@ impl UnitReader {
         let head = self.splitter.head();
         head.len() >= SLICE_HEAD_SIZE
             && match &self.stream {
-                Stream::Avc(stream) => stream.begins_picture(head),
-                Stream::Hevc(stream) => stream.begins_picture(head),
+                CodecStream::Avc(stream) => stream.begins_picture(head),
+                CodecStream::Hevc(stream) => stream.begins_picture(head),
             }
     }
 
     fn on_unit(&mut self, unit: &[u8]) -> Result<(), AnnexBError> {
         let role = match &mut self.stream {
-            Stream::Avc(stream) => stream.on_unit(unit),
-            Stream::Hevc(stream) => stream.on_unit(unit),
+            CodecStream::Avc(stream) => stream.on_unit(unit),
+            CodecStream::Hevc(stream) => stream.on_unit(unit),
         };
         match role {
             Role::Nothing => {}
@@ -297,8 +297,8 @@ impl UnitReader {
 
     fn start_picture(&mut self, unit: &[u8]) -> Option<AccessUnit> {
         let picture = match &mut self.stream {
-            Stream::Avc(stream) => stream.start_picture(unit, self.is_recovery_point),
-            Stream::Hevc(stream) => stream.start_picture(unit),
+            CodecStream::Avc(stream) => stream.start_picture(unit, self.is_recovery_point),
+            CodecStream::Hevc(stream) => stream.start_picture(unit),
         };
         let Some(picture) = picture else {
             self.dropped_pictures += 1;

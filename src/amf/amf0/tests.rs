@@ -1,3 +1,4 @@
+//! Tables of bytes for AMF0: every marker, both ways, whole and cut.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;

@@ -1,3 +1,4 @@
+//! Tables of bytes for AMF3: every marker that is read, references, limits.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;

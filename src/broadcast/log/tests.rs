@@ -1,3 +1,4 @@
+//! The log against a plain model, and its rules for joining and leaving.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;

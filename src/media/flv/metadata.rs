@@ -273,16 +273,19 @@ impl CodecId {
 fn codec_id(value: &Value) -> Option<CodecId> {
     if let Value::String(text) = value
         && let Ok(fourcc) = <[u8; 4]>::try_from(text.trim().as_bytes())
+        && fourcc.iter().all(|byte| (b' '..=b'~').contains(byte))
         && text.parse::<u32>().is_err()
     {
         return Some(CodecId::FourCc(fourcc));
     }
     // 0 means "no such track" to those who send it; as a codec nobody uses it.
     let number = whole_number(lenient_number(value)?)?;
-    Some(match u8::try_from(number) {
-        Ok(id) => CodecId::Legacy(id),
-        Err(_) => CodecId::FourCc(number.to_be_bytes()),
-    })
+    match u8::try_from(number) {
+        Ok(id @ ..16) => Some(CodecId::Legacy(id)),
+        // Four bits are all that a tag has for it; cut to them it would name another codec.
+        Ok(_) => None,
+        Err(_) => Some(CodecId::FourCc(number.to_be_bytes())),
+    }
 }
 
 /// A number, or text that is one.

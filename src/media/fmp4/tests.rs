@@ -1,3 +1,4 @@
+//! Whole files: what the writer makes of tags, box by box.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use mp4_atom::{Any, Codec, ReadFrom};

@@ -1,3 +1,4 @@
+//! URLs as people type them and servers send them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use proptest::prelude::*;

@@ -1,3 +1,4 @@
+//! Commands as bytes: what clients and servers send, whole and cut.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
