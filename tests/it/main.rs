@@ -6,16 +6,15 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
+    unreachable_pub,
     reason = "tests"
 )]
 
-mod cli;
-mod limits;
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a harness for more modules than are here"
-)]
+mod fuzz_corpus;
+mod matrix;
+mod nginx;
+#[allow(dead_code, reason = "a harness for more modules than are here")]
 mod support;
 mod tidy;
-mod unplugged;
+mod tshark;
+mod wrap;

@@ -101,11 +101,17 @@ pub(crate) struct Tolerance {
     pub(crate) rounding_ms: i64,
 }
 
+/// How far audio may lie behind the video beside it in the order of sending. What was sent before
+/// the first keyframe does not reach a player, whatever its timestamp.
+const INTERLEAVE_MS: i64 = 100;
+
 /// Every packet from the first keyframe on arrived unchanged, in order, at an unchanged distance
 /// from the others, audio to video included.
 #[track_caller]
 pub(crate) fn assert_same(what: &str, sent: &[Packet], got: &[Packet], tolerance: Tolerance) {
     let mut shifts = Vec::new();
+    // When the first frame that arrived was sent.
+    let mut joined_ms = i64::MAX;
     for kind in [Kind::Video, Kind::Audio] {
         let sent: Vec<&Packet> = sent.iter().filter(|p| p.kind == kind).collect();
         let got: Vec<&Packet> = got.iter().filter(|p| p.kind == kind).collect();
@@ -115,12 +121,21 @@ pub(crate) fn assert_same(what: &str, sent: &[Packet], got: &[Packet], tolerance
         assert!(!got.is_empty(), "{what}: no {kind:?} arrived");
         let start = find(&sent, &got)
             .unwrap_or_else(|| panic!("{what}: {}", first_difference(kind, &sent, &got)));
-        if !tolerance.late_join {
+        if kind == Kind::Audio && joined_ms < i64::MAX {
+            let before = sent[..start]
+                .last()
+                .map_or(i64::MIN, |packet| packet.dts_ms);
+            assert!(
+                before <= joined_ms + INTERLEAVE_MS,
+                "{what}: audio starts behind {before} ms, video at {joined_ms} ms"
+            );
+        } else if !tolerance.late_join {
             assert_eq!(
                 start, 0,
                 "{what}: the first {start} {kind:?} packets are missing"
             );
         }
+        joined_ms = joined_ms.min(sent[start].dts_ms);
         if kind == Kind::Video {
             assert_eq!(
                 start % GOP_FRAMES,

@@ -97,11 +97,25 @@ impl RawPeer {
         self.send(3, 20, 0, msid, &body);
     }
 
-    /// A tag of an FLV file as the message that carries it.
+    /// Tags of an FLV file as the messages that carry them, in one go.
     #[track_caller]
-    pub(crate) fn send_tag(&mut self, tag: &Tag) {
-        let bytes = tag_message(tag);
+    pub(crate) fn send_tags(&mut self, tags: &[Tag]) {
+        let bytes: Vec<u8> = tags.iter().flat_map(tag_message).collect();
         self.socket.write_all(&bytes).unwrap();
+    }
+
+    /// Reads what is there and throws it away.
+    pub(crate) fn discard_received(&mut self) {
+        self.socket.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 4096];
+        while let Ok(1..) = self.socket.read(&mut buffer) {}
+        self.socket.set_nonblocking(false).unwrap();
+    }
+
+    /// A sign of life, without which a server closes the connection after a while.
+    #[track_caller]
+    pub(crate) fn acknowledge(&mut self) {
+        self.send(2, 3, 0, 0, &[0; 4]);
     }
 
     /// FCUnpublish, deleteStream and the server's word for it, then closes.
@@ -210,11 +224,17 @@ fn property(key: &str, value: &str) -> Vec<u8> {
     [&key[1..], &string(value)].concat()
 }
 
-/// The tags of a sample as a publisher sends them: each from `start` on, wrapping at 2^32.
+/// The tags of a sample as a publisher sends them: from `start` on, wrapping at 2^32. Without the
+/// metadata, which is that of a file: rtmpdump takes a live stream for cut off that ends before
+/// the `duration` it was told.
 pub(crate) fn shifted(tags: &[Tag], start: u32) -> Vec<Tag> {
-    let mut tags = tags.to_vec();
+    let mut tags: Vec<Tag> = tags
+        .iter()
+        .filter(|tag| tag.kind != SCRIPT)
+        .cloned()
+        .collect();
     for tag in &mut tags {
-        // Sequence headers and metadata move along, as ffmpeg does it.
+        // Sequence headers move along, as ffmpeg does it.
         tag.timestamp = tag.timestamp.wrapping_add(start);
     }
     tags

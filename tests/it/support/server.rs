@@ -1,9 +1,10 @@
 //! `millstream serve` on a free port.
 
-use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::process::{Finished, Process};
-use super::wait_for;
+use super::raw::RawPeer;
+use super::{DEADLINE, wait_for};
 
 /// A running server, killed with its test.
 pub(crate) struct Server {
@@ -47,6 +48,19 @@ impl Server {
         self.process.wait_said(count, ": waits for ");
     }
 
+    /// Waits until the server has read all that was sent to it, and its players all that it sent
+    /// to them. What it has read and not yet passed on is not seen; what it says to the publisher
+    /// is thrown away.
+    #[track_caller]
+    pub(crate) fn wait_drained(&self, publisher: &mut RawPeer) {
+        let end = Instant::now() + DEADLINE;
+        while ends(self.port).iter().any(|end| end.unread > 0) {
+            publisher.discard_received();
+            assert!(Instant::now() < end, "somebody stopped reading");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Ctrl-C: it says goodbye to all and ends with success.
     #[track_caller]
     pub(crate) fn stop(self) -> Finished {
@@ -63,13 +77,34 @@ pub(crate) fn wait_for_connections(port: u16, count: usize) {
     });
 }
 
-/// Connections of which the local end is `port` on 127.0.0.1, established.
-pub(crate) fn connections(port: u16) -> usize {
-    let table = std::fs::read_to_string(Path::new("/proc/net/tcp")).unwrap();
-    let local = format!("0100007F:{port:04X}");
-    let is_ours = |line: &&str| {
-        let mut fields = line.split_whitespace().skip(1);
-        fields.next() == Some(&local) && fields.nth(1) == Some("01")
+/// Established connections of which the server's end is `port` on 127.0.0.1.
+fn connections(port: u16) -> usize {
+    ends(port).iter().filter(|end| end.is_server).count()
+}
+
+/// One end of a connection, as the kernel sees it.
+struct End {
+    is_server: bool,
+    /// Bytes that have arrived and wait to be read. Those that wait at the sender do so because
+    /// the reader does not read, or for an acknowledgement that takes its time.
+    unread: u64,
+}
+
+/// Both ends of each established connection to `port` on 127.0.0.1.
+fn ends(port: u16) -> Vec<End> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let server = format!("0100007F:{port:04X}");
+    let end = |line: &str| {
+        // Number, local address, remote address, state, send and receive queue.
+        let fields: Vec<&str> = line.split_whitespace().take(5).collect();
+        let [_, local, remote, "01", queues] = fields[..] else {
+            return None;
+        };
+        let (_, receive) = queues.split_once(':').unwrap();
+        (local == server || remote == server).then(|| End {
+            is_server: local == server,
+            unread: u64::from_str_radix(receive, 16).unwrap(),
+        })
     };
-    table.lines().filter(is_ours).count()
+    table.lines().filter_map(end).collect()
 }

@@ -1,0 +1,38 @@
+//! The fuzz bodies: ordinary functions that take bytes and panic when an invariant is broken.
+//!
+//! libFuzzer drives them through `fuzz_targets`, and the integration tests replay the corpus
+//! through them on stable. Beside "no input may panic" each asserts what its subject promises:
+//! the same result however the bytes are cut, bounds, and that what was read can be written and
+//! read again.
+
+mod amf;
+mod annexb;
+mod chunk;
+mod flv;
+mod handshake;
+mod pieces;
+mod sessions;
+mod url;
+
+pub use amf::amf;
+pub use annexb::annexb;
+pub use chunk::chunk;
+pub use flv::flv;
+pub use handshake::handshake;
+pub use sessions::{client_session, server_session};
+pub use url::url;
+
+/// A fuzz body.
+pub type Body = fn(&[u8]);
+
+/// Every fuzz body by its name, which is also the name of its corpus folder.
+pub const BODIES: &[(&str, Body)] = &[
+    ("handshake", handshake),
+    ("chunk", chunk),
+    ("amf", amf),
+    ("flv", flv),
+    ("server_session", server_session),
+    ("client_session", client_session),
+    ("annexb", annexb),
+    ("url", url),
+];

@@ -1,0 +1,66 @@
+//! URLs, as typed by people and as sent by servers.
+
+use millstream::rtmp::url::RtmpUrl;
+
+/// The whole input is a URL; what stands behind a newline is a tcUrl to go on with.
+pub fn url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let (text, tc_url) = text.split_once('\n').unwrap_or((text, "other"));
+    let Ok(url) = RtmpUrl::parse(text) else {
+        return;
+    };
+    check(&url);
+    if let Ok(next) = url.with_tc_url(tc_url) {
+        assert_eq!(next.stream_name, url.stream_name);
+        check_fields(&next);
+    }
+}
+
+/// Written out and read again it is the same URL.
+fn check(url: &RtmpUrl) {
+    check_fields(url);
+    let again = RtmpUrl::parse(&full_text(url));
+    assert_eq!(
+        again.as_ref(),
+        Ok(url),
+        "changed by writing it as {}",
+        full_text(url)
+    );
+}
+
+fn check_fields(url: &RtmpUrl) {
+    assert!(!url.host.is_empty());
+    assert!(url.port != 0, "port 0 stands for the default");
+    assert!(!url.tc_url().contains('\n') && !url.authority().contains('@'));
+    // What a person reads in a log holds no password.
+    if let Some(password) = url.password.as_ref().filter(|p| p.len() > 12) {
+        let shown = format!("{url} {url:?}");
+        let elsewhere = url.tc_url().contains(password)
+            || url.stream_name.contains(password)
+            || url
+                .user
+                .as_ref()
+                .is_some_and(|user| user.contains(password));
+        assert!(elsewhere || !shown.contains(password), "shows the password");
+    }
+}
+
+fn full_text(url: &RtmpUrl) -> String {
+    // `Display` hides the password, so user and password are put back by hand.
+    let credentials = match (&url.user, &url.password) {
+        (Some(user), Some(password)) => format!("{}:{}@", escape(user), escape(password)),
+        (Some(user), None) => format!("{}@", escape(user)),
+        _ => String::new(),
+    };
+    let path = match url.app.as_str() {
+        "" => url.stream_name.clone(),
+        app => format!("{app}/{}", url.stream_name),
+    };
+    format!("{}://{credentials}{}/{path}", url.scheme(), url.authority())
+}
+
+fn escape(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
