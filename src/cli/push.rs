@@ -86,6 +86,9 @@ pub(super) fn run(args: &PushArgs, is_verbose: bool) -> anyhow::Result<()> {
         "-" if std::io::stdin().is_terminal() => {
             bail!("standard input is a terminal; pipe a stream into it, or name a file")
         }
+        "-" if args.loops => {
+            bail!("standard input has no start to go back to; --loop needs a file")
+        }
         "-" => Input::stdin(reactor.stopper(), options)?,
         path => Input::file(Path::new(path), options)?,
     };

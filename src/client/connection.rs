@@ -194,19 +194,27 @@ impl Connection {
                 .flatten()
                 .min();
             let readiness = reactor.sleep(until).map_err(ClientError::System)?;
-            self.can_read |= readiness.is_readable;
+            // Somebody may have stopped us for long (a laptop that slept): what has come meanwhile
+            // is read before the peer is found too slow.
+            let is_late = until.is_some_and(|until| until <= Instant::now());
+            self.can_read |= readiness.is_readable || is_late;
             self.can_write |= readiness.is_writable;
         }
         if self.can_read {
             self.read()?;
         }
         let now = Instant::now();
-        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+        if self.is_dry() && self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session
                 .handle_timeout(now)
                 .map_err(|error| self.session_error(error))?;
         }
         self.flush()
+    }
+
+    /// Whether everything that has come so far was read.
+    pub(super) fn is_dry(&self) -> bool {
+        !self.can_read
     }
 
     /// How long ago the server accepted the request.
@@ -368,9 +376,15 @@ impl Connection {
                 cause,
             },
             SessionError::Timeout(TimerKind::Handshake) => ClientError::NoHandshake(self.address),
-            SessionError::Timeout(TimerKind::Request) => ClientError::Unanswered(self.awaited()),
+            SessionError::Timeout(TimerKind::Reply) => ClientError::Unanswered(self.awaited()),
             SessionError::Timeout(TimerKind::Ping) => {
                 ClientError::Lost(io::Error::from(io::ErrorKind::TimedOut))
+            }
+            SessionError::Timeout(TimerKind::FirstMedia) => {
+                ClientError::NoMedia(SessionLimits::default().first_media_timeout.as_secs())
+            }
+            SessionError::Timeout(TimerKind::MediaIdle) => {
+                ClientError::NoMedia(SessionLimits::default().media_idle_timeout.as_secs())
             }
             other => ClientError::Session(other),
         }

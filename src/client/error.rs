@@ -52,7 +52,7 @@ pub enum ClientError {
     },
     /// The peer closed or stayed silent during the handshake.
     #[error(
-        "{0} accepted the connection but did not finish the RTMP handshake; is it an RTMP server?"
+        "{0} accepted the connection but did not finish the RTMP handshake; is it an RTMP server, and not one of RTMPS?"
     )]
     NoHandshake(SocketAddr),
     /// The server refused.

@@ -115,8 +115,12 @@ impl Feed {
             let metadata = &mut self.introduction.metadata;
             metadata.get_or_insert_with(|| built.to_body());
         }
-        let is_frame = |tag: &&Tag| tag.kind != TagKind::Script && !tag.is_sequence_header();
-        if let Some(earliest) = tags.iter().filter(is_frame).map(|tag| tag.dts).min() {
+        if let Some(earliest) = tags
+            .iter()
+            .filter(|tag| is_frame(tag))
+            .map(|tag| tag.dts)
+            .min()
+        {
             self.clock.start_at(earliest);
         }
         for tag in tags {
@@ -178,7 +182,11 @@ impl Feed {
     pub(super) fn due(&mut self, now: Instant) -> Result<Option<Instant>, ClientError> {
         self.fill()?;
         let next = self.ahead.front();
-        Ok(next.map(|(dts, _)| self.pacer.due(*dts, now)))
+        Ok(next.map(|(dts, tag)| match is_frame(tag) {
+            true => self.pacer.due(*dts, now),
+            // What is no frame rides with the next one, whatever time it is stamped with.
+            false => now,
+        }))
     }
 
     /// Takes the next tag.
@@ -204,8 +212,7 @@ impl Feed {
                 due => return Ok((dropped, due)),
             }
             if let Some((_, tag)) = self.pop() {
-                let is_frame = tag.kind != TagKind::Script && !tag.is_sequence_header();
-                dropped += u64::from(is_frame);
+                dropped += u64::from(is_frame(&tag));
                 self.introduction.learn(&tag);
             }
         }
@@ -244,6 +251,11 @@ impl Feed {
         }
         Ok(is_possible)
     }
+}
+
+/// Sound or picture, as opposed to what is said about them.
+fn is_frame(tag: &Tag) -> bool {
+    tag.kind != TagKind::Script && !tag.is_sequence_header()
 }
 
 fn is_end_of_sequence(tag: &Tag) -> bool {
@@ -343,6 +355,25 @@ mod tests {
         assert_eq!(take(&mut feed, 99), expected);
         assert!(feed.is_exhausted());
         assert_eq!(feed.ending(), None);
+    }
+
+    #[test]
+    fn headers_stamped_with_0_do_not_hold_back_the_first_frame() {
+        let options = PushOptions {
+            keeps_timestamps: true,
+            ..PushOptions::default()
+        };
+        let mut feed = feed(sample(), options);
+        let now = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(feed.due(now).unwrap(), Some(now));
+            feed.pop();
+        }
+        // Sound from before the first picture sent, then the second picture.
+        assert_eq!(feed.due(now).unwrap(), Some(now));
+        feed.pop();
+        let second = now + std::time::Duration::from_millis(40);
+        assert_eq!(feed.due(now).unwrap(), Some(second));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::Stopper;
 use super::mp4_file::{Mp4File, Mp4FileError};
-use crate::media::annexb::{AnnexBError, TagReader, UnitReader};
-use crate::media::flv::{self, FlvError, HevcForm, Tag};
+use crate::media::annexb::{AnnexBError, FRAME_RATE_DEFAULT, TagReader, UnitReader};
+use crate::media::flv::{self, FlvError, HevcForm, Tag, TagKind};
 use crate::media::{InputFormat, SNIFF_SIZE, sniff};
 
 /// One read of a file or of standard input.
@@ -22,6 +23,9 @@ const PIPE_READS_MAX: usize = 16;
 
 /// How often the wait for the first bytes of standard input looks whether it is to end.
 const PIPE_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Longest way from decoding to display that a live byte stream is believed, milliseconds.
+const CTS_MAX_MS: f64 = 10_000.0;
 
 /// Why the input cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -132,12 +136,15 @@ enum Source {
     Pipe {
         reads: Receiver<io::Result<Vec<u8>>>,
         started: Instant,
+        /// A file was put there in its place (`push - <film.flv`): it waits for us.
+        is_file: bool,
     },
 }
 
 #[derive(Debug)]
 enum Parser {
-    Flv(flv::Reader),
+    /// The reader, and the time of the last frame beyond the 32 bits of the file.
+    Flv(flv::Reader, Option<i64>),
     AnnexB(TagReader),
     /// A live byte stream: frames are stamped with their time of arrival.
     Live(UnitReader, LiveClock),
@@ -149,6 +156,8 @@ enum Parser {
 #[derive(Debug, Default)]
 struct LiveClock {
     last: Option<i64>,
+    /// Frames per second, if the stream has said so.
+    frame_rate: Option<f64>,
     ready: VecDeque<Tag>,
 }
 
@@ -190,7 +199,7 @@ impl Input {
             source: Source::Bytes(bytes),
             options: InputOptions::default(),
             format: InputFormat::Flv,
-            parser: Parser::Flv(flv::Reader::new()),
+            parser: Parser::Flv(flv::Reader::new(), None),
             ahead: bytes.to_vec(),
             has_ended: false,
             was_rewound: false,
@@ -252,6 +261,7 @@ impl Input {
         let source = Source::Pipe {
             reads,
             started: Instant::now(),
+            is_file: is_stdin_a_file(),
         };
         Self::new(name, source, options, format, ahead)
     }
@@ -263,7 +273,7 @@ impl Input {
         format: InputFormat,
         ahead: Vec<u8>,
     ) -> Result<Self, InputError> {
-        let parser = Parser::Flv(flv::Reader::new());
+        let parser = Parser::Flv(flv::Reader::new(), None);
         let mut input = Self {
             name,
             source,
@@ -286,13 +296,13 @@ impl Input {
 
     /// Whether somebody else decides when there is more of it.
     pub(super) fn is_pipe(&self) -> bool {
-        matches!(self.source, Source::Pipe { .. })
+        matches!(self.source, Source::Pipe { is_file: false, .. })
     }
 
     /// What a person should know of the way in which it ended, after [`Next::End`].
     pub(super) fn ending(&self) -> Option<String> {
         let trouble = match &self.parser {
-            Parser::Flv(reader) => reader.finish().err().map(|error| error.to_string()),
+            Parser::Flv(reader, _) => reader.finish().err().map(|error| error.to_string()),
             Parser::AnnexB(reader) => reader.outcome().err().map(|error| error.to_string()),
             Parser::Live(reader, _) => reader.outcome().err().map(|error| error.to_string()),
             // It tells of it on the way, track by track.
@@ -366,7 +376,13 @@ impl Input {
                 name: name.clone(),
                 cause,
             }),
-            Parser::Flv(reader) => reader.poll_tag().map_err(flv_error),
+            Parser::Flv(reader, last) => {
+                let mut tag = reader.poll_tag().map_err(flv_error)?;
+                if let Some(tag) = &mut tag {
+                    unwrap_time(tag, last);
+                }
+                Ok(tag)
+            }
             Parser::AnnexB(reader) => reader.poll_tag().map_err(annexb_error),
             Parser::Live(units, clock) => {
                 if let Source::Pipe { started, .. } = &self.source {
@@ -413,7 +429,7 @@ impl Input {
         };
         self.has_ended = bytes.is_empty();
         match &mut self.parser {
-            Parser::Flv(reader) => reader.handle_input(&bytes),
+            Parser::Flv(reader, _) => reader.handle_input(&bytes),
             Parser::AnnexB(reader) if self.has_ended => reader.finish(),
             Parser::AnnexB(reader) => reader.handle_input(&bytes),
             Parser::Live(reader, _) if self.has_ended => reader.finish(),
@@ -425,7 +441,7 @@ impl Input {
 
     fn new_parser(&self) -> Result<Parser, InputError> {
         Ok(match self.format {
-            InputFormat::Flv => Parser::Flv(flv::Reader::new()),
+            InputFormat::Flv => Parser::Flv(flv::Reader::new(), None),
             InputFormat::AnnexB(codec) if self.is_pipe() && self.options.frame_rate.is_none() => {
                 Parser::Live(UnitReader::new(codec), LiveClock::default())
             }
@@ -449,6 +465,25 @@ impl Input {
     }
 }
 
+fn is_stdin_a_file() -> bool {
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    let metadata = stdin.and_then(|stdin| File::from(stdin).metadata());
+    metadata.is_ok_and(|metadata| metadata.is_file())
+}
+
+/// FLV time has 32 bits: a recording that runs over their end goes on beyond it.
+fn unwrap_time(tag: &mut Tag, last: &mut Option<i64>) {
+    if tag.kind == TagKind::Script || tag.is_sequence_header() {
+        return;
+    }
+    if let Some(last) = last {
+        let low = |dts: i64| u32::try_from(dts & i64::from(u32::MAX)).unwrap_or(0);
+        let step = low(tag.dts).wrapping_sub(low(*last)).cast_signed();
+        tag.dts = *last + i64::from(step);
+    }
+    *last = Some(tag.dts);
+}
+
 fn hevc_form(options: InputOptions) -> HevcForm {
     if options.uses_codec_id_12 {
         HevcForm::CodecId12
@@ -462,9 +497,69 @@ impl LiveClock {
     fn stamp(&mut self, unit: &crate::media::annexb::AccessUnit, arrival: i64, form: HevcForm) {
         let dts = self.last.map_or(arrival, |last| arrival.max(last + 1));
         self.last = Some(dts);
+        self.frame_rate = unit.frame_rate.or(self.frame_rate);
+        // Encoders with B-frames give a picture that is shown after its successors first.
+        let frame_ms = 1000.0 / self.frame_rate.unwrap_or(FRAME_RATE_DEFAULT);
+        let cts = (f64::from(unit.composition_frames) * frame_ms).clamp(0.0, CTS_MAX_MS);
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "clamped to what fits into 23 bits"
+        )]
+        let cts = cts.round() as i32;
         if let Some(header) = unit.sequence_header(form) {
             self.ready.push_back(Tag::video(dts, header));
         }
-        self.ready.push_back(Tag::video(dts, unit.body(0, form)));
+        self.ready.push_back(Tag::video(dts, unit.body(cts, form)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::annexb::AnnexBCodec;
+
+    #[test]
+    fn time_goes_on_beyond_the_bits_of_a_file() {
+        for (name, times, expected) in [
+            (
+                "31 bits",
+                [i32::MAX - 10, i32::MIN + 29],
+                [0x7FFF_FFF5, 0x8000_001D],
+            ),
+            ("32 bits", [-20, 20], [-20, 20]),
+            ("a step back", [1000, 960], [1000, 960]),
+        ] {
+            let mut last = None;
+            let frames = times.map(|time| {
+                let mut tag = Tag::audio(i64::from(time), vec![0xAF, 1, 0]);
+                unwrap_time(&mut tag, &mut last);
+                let mut header = Tag::audio(0, vec![0xAF, 0, 0x12, 0x10]);
+                unwrap_time(&mut header, &mut last);
+                assert_eq!(header.dts, 0, "{name}");
+                tag.dts
+            });
+            assert_eq!(frames, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn frames_of_a_live_byte_stream_stay_apart() {
+        let mut clock = LiveClock::default();
+        let unit = crate::media::annexb::AccessUnit {
+            codec: AnnexBCodec::Avc,
+            is_keyframe: false,
+            config: None,
+            frame: vec![0, 0, 0, 1, 0x41],
+            composition_frames: 2,
+            frame_rate: Some(50.0),
+        };
+        for arrival in [100, 100, 100, 140, 120] {
+            clock.stamp(&unit, arrival, HevcForm::Enhanced);
+        }
+        let times: Vec<i64> = clock.ready.iter().map(|tag| tag.dts).collect();
+        assert_eq!(times, [100, 101, 102, 140, 141]);
+        // Two frames of 20 ms from decoding to display.
+        let expected = flv::avc_frame(false, 40, &unit.frame);
+        assert!(clock.ready.iter().all(|tag| tag.body == expected));
     }
 }

@@ -51,11 +51,17 @@ impl LoopClock {
         let slot = match tag.kind {
             TagKind::Audio => 0,
             TagKind::Video => 1,
-            TagKind::Script => return (tag.dts + self.offset).max(0),
+            TagKind::Script => {
+                return self
+                    .first
+                    .map_or(0, |first| tag.dts.max(first) + self.offset);
+            }
         };
-        // Headers are often stamped with 0 in files that start elsewhere.
         if tag.is_sequence_header() {
-            return self.first.map_or(0, |_| tag.dts + self.offset).max(0);
+            // They are often stamped with 0 in files that start elsewhere.
+            return self
+                .first
+                .map_or(0, |first| tag.dts.max(first) + self.offset);
         }
         if self.first.is_none() {
             self.start_at(tag.dts);
@@ -77,8 +83,12 @@ impl LoopClock {
                 },
             });
         }
-        // What lies before the start would be 49 days late on the wire.
-        (tag.dts + self.offset).max(0)
+        let placed = tag.dts + self.offset;
+        match self.keeps_start {
+            true => placed,
+            // What lies before the start would be 49 days late on the wire.
+            false => placed.max(0),
+        }
     }
 
     /// The input starts over: its next first frame follows on the last one, one frame later.
@@ -166,6 +176,21 @@ mod tests {
         let mut clock = LoopClock::new(true);
         assert_eq!(clock.place(&video(4_294_960_000)), 4_294_960_000);
         assert_eq!(clock.place(&video(4_294_960_040)), 4_294_960_040);
+        // An FLV file has such a time as a negative one.
+        let mut clock = LoopClock::new(true);
+        assert_eq!(clock.place(&video(-7296)), -7296);
+    }
+
+    #[test]
+    fn headers_stamped_with_0_belong_to_the_start() {
+        for (keeps_start, start) in [(true, 5000), (false, 0)] {
+            let mut clock = LoopClock::new(keeps_start);
+            clock.start_at(5000);
+            assert_eq!(clock.place(&Tag::script(0, vec![])), start);
+            assert_eq!(clock.place(&Tag::video(0, vec![0x17, 0, 0, 0, 0])), start);
+            assert_eq!(clock.place(&video(5000)), start);
+            assert_eq!(clock.place(&Tag::audio(5100, vec![0xAF, 0])), start + 100);
+        }
     }
 
     #[test]

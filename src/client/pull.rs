@@ -251,7 +251,7 @@ impl Pull {
                 return Ok(Outcome::Done);
             }
             turned?;
-            if now >= self.last_media + MEDIA_IDLE {
+            if connection.is_dry() && now >= self.last_media + MEDIA_IDLE {
                 return Err(ClientError::NoMedia(MEDIA_IDLE.as_secs()));
             }
             if self.output.is_watched()

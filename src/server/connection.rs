@@ -239,6 +239,23 @@ impl Connection {
         self.subscriber.as_ref()?.role.place()
     }
 
+    /// Takes its subscriber away. What is left of a frame that was begun goes out all the same:
+    /// the peer would take whatever came instead for the rest of it.
+    pub(super) fn take_subscriber(&mut self) -> Option<Part<Subscriber>> {
+        let part = self.subscriber.take()?;
+        let begun = part.role.in_flight().filter(|frame| !frame.is_untouched());
+        if let Some(frame) = begun {
+            let mut slices = Vec::new();
+            frame.push_rest(&mut slices);
+            let rest: Vec<u8> = slices
+                .iter()
+                .flat_map(|slice| slice.iter().copied())
+                .collect();
+            self.output.splice(self.output_sent..self.output_sent, rest);
+        }
+        Some(part)
+    }
+
     /// Bytes of replies that were not sent yet.
     pub(super) fn unsent_replies(&self) -> usize {
         self.output.len() - self.output_sent

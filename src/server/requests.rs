@@ -347,7 +347,7 @@ impl Worker {
         self.flush_stream(stream, Instant::now());
         for key in std::mem::take(&mut self.streams[stream].subscribers) {
             let connection = &mut self.connections[key];
-            if let Some(part) = connection.subscriber.take() {
+            if let Some(part) = connection.take_subscriber() {
                 connection.session.end_play(part.role.msid);
                 log::info!("{}: {} ended", connection.peer, self.streams[stream].name);
                 self.queue(key);
@@ -360,7 +360,7 @@ impl Worker {
     /// Takes connection `key` out of the live stream that it plays or waits for.
     pub(super) fn leave_stream(&mut self, key: usize, why: &str) {
         let connection = &mut self.connections[key];
-        let stream = match (connection.subscriber.take(), connection.waiting.take()) {
+        let stream = match (connection.take_subscriber(), connection.waiting.take()) {
             (Some(part), _) => part.stream,
             (None, Some(part)) => part.stream,
             (None, None) => return,

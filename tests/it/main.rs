@@ -10,11 +10,13 @@
     reason = "tests"
 )]
 
+mod cli;
 mod fuzz_corpus;
+mod limits;
 mod matrix;
 mod nginx;
-#[allow(dead_code, reason = "a harness for more modules than are here")]
 mod support;
 mod tidy;
 mod tshark;
+mod unplugged;
 mod wrap;

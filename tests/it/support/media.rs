@@ -26,8 +26,6 @@ pub(crate) enum Sample {
     HevcMp4,
     /// Annex B, H.264.
     H264,
-    /// Annex B, HEVC.
-    H265,
 }
 
 impl Sample {
@@ -39,7 +37,6 @@ impl Sample {
             Self::Mp4 => "b-frames.mp4",
             Self::HevcMp4 => "hevc.mp4",
             Self::H264 => "plain.h264",
-            Self::H265 => "plain.h265",
         }
     }
 
@@ -61,7 +58,6 @@ impl Sample {
             Self::Mp4 => format!("{avc} -c:a aac -b:a 64k -f mp4"),
             Self::HevcMp4 => format!("{hevc} -tag:v hvc1 -c:a aac -b:a 64k -f mp4"),
             Self::H264 => format!("-an {avc} -f h264"),
-            Self::H265 => format!("-an {hevc} -f hevc"),
         }
     }
 

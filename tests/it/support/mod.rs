@@ -5,8 +5,10 @@
 //! hashed by ffmpeg, and the raw peer writes its own chunks.
 
 pub(crate) mod flv;
+pub(crate) mod frames;
 pub(crate) mod media;
 pub(crate) mod nginx;
+pub(crate) mod onlookers;
 pub(crate) mod packets;
 pub(crate) mod peers;
 pub(crate) mod process;
@@ -19,7 +21,7 @@ use std::time::{Duration, Instant};
 
 /// The longest that anything may take. Generous on purpose: it only ends tests that hang, so a
 /// loaded machine makes them slow and not red.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Asks `probe` again and again until it has an answer; panics with `what` after [`DEADLINE`].
 #[track_caller]

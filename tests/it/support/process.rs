@@ -169,10 +169,12 @@ impl Process {
     #[track_caller]
     pub(crate) fn wait_said(&self, count: usize, text: &str) {
         let what = format!("{} to say {text:?} {count} times", self.name);
-        wait_for(&what, || {
-            let said = self.stdout.count(text) + self.stderr.count(text);
-            (said >= count).then_some(())
-        });
+        wait_for(&what, || (self.count_said(text) >= count).then_some(()));
+    }
+
+    /// How many lines of both outputs contain `text` so far.
+    pub(crate) fn count_said(&self, text: &str) -> usize {
+        self.stdout.count(text) + self.stderr.count(text)
     }
 }
 

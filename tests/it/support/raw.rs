@@ -97,6 +97,12 @@ impl RawPeer {
         self.send(3, 20, 0, msid, &body);
     }
 
+    /// A tag of an FLV file as the message that carries it.
+    #[track_caller]
+    pub(crate) fn send_tag(&mut self, tag: &Tag) {
+        self.send_tags(std::slice::from_ref(tag));
+    }
+
     /// Tags of an FLV file as the messages that carry them, in one go.
     #[track_caller]
     pub(crate) fn send_tags(&mut self, tags: &[Tag]) {

@@ -78,7 +78,7 @@ pub(crate) fn wait_for_connections(port: u16, count: usize) {
 }
 
 /// Established connections of which the server's end is `port` on 127.0.0.1.
-fn connections(port: u16) -> usize {
+pub(crate) fn connections(port: u16) -> usize {
     ends(port).iter().filter(|end| end.is_server).count()
 }
 
