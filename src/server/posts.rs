@@ -127,18 +127,23 @@ impl Worker {
         self.leave_at = Some(now + SHUTDOWN_DEADLINE);
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for &key in &keys {
-            if let Some(part) = self.connections[key].publisher.take() {
+            // A last flush may have closed some of them: their peers had gone.
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
+            if let Some(part) = connection.publisher.take() {
                 let refusal = Refusal {
                     code: "NetConnection.Connect.AppShutdown",
                     description: "the server is shutting down".to_owned(),
                 };
-                let connection = &mut self.connections[key];
                 connection.session.end_publish(part.role.msid, &refusal);
                 self.end_stream(part.stream, part.role.epoch);
             }
         }
         for key in keys {
-            let connection = &mut self.connections[key];
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
             if let Some(part) = &connection.subscriber {
                 connection.session.end_play(part.role.msid);
             }

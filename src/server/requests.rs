@@ -345,7 +345,12 @@ impl Worker {
     /// Tells everybody who reads the live stream in this slot here that it is over.
     pub(super) fn dismiss(&mut self, stream: usize) {
         self.flush_stream(stream, Instant::now());
-        for key in std::mem::take(&mut self.streams[stream].subscribers) {
+        // The flush closes those whose peers have gone, and with the last one of them a live
+        // stream that is fed from elsewhere.
+        let Some(live) = self.streams.get_mut(stream) else {
+            return;
+        };
+        for key in std::mem::take(&mut live.subscribers) {
             let connection = &mut self.connections[key];
             if let Some(part) = connection.take_subscriber() {
                 connection.session.end_play(part.role.msid);
