@@ -223,6 +223,8 @@ impl Feed {
         let mut next = self.input.next()?;
         if let Next::Tag(tag) = &mut next
             && tag.kind == TagKind::Script
+            // A cue point has a duration as well, and keeps it.
+            && Metadata::parse(&tag.body).is_some()
             && let Some(body) = live_metadata(&tag.body)
         {
             tag.body = body;
@@ -272,6 +274,12 @@ fn live_metadata(body: &[u8]) -> Option<Vec<u8>> {
     for key in [
         "duration",
         "filesize",
+        "datasize",
+        "videosize",
+        "audiosize",
+        "lasttimestamp",
+        "lastkeyframetimestamp",
+        "lastkeyframelocation",
         "keyframes",
         "hasKeyframes",
         "canSeekToEnd",
@@ -335,6 +343,20 @@ mod tests {
         assert_eq!(object.properties, [("width".to_owned(), 320.0.into())]);
         assert_eq!(live_metadata(&body), None);
         assert_eq!(live_metadata(b"no metadata"), None);
+    }
+
+    #[test]
+    fn data_that_are_no_metadata_keep_their_name_and_fields() {
+        let object = Object::new().with("name", "ad").with("duration", 4.0);
+        let mut cue_point = Vec::new();
+        crate::amf::amf0::encode_string("onCuePoint", &mut cue_point);
+        crate::amf::amf0::encode_ecma_array(&object, &mut cue_point);
+        let tags = [
+            Tag::script(0, cue_point.clone()),
+            Tag::video(0, avc_frame(true, 0, &[0, 0, 0, 1, 0x65])),
+        ];
+        let mut feed = feed(flv(&tags), PushOptions::default());
+        assert_eq!(feed.pop().unwrap().1.body, cue_point);
     }
 
     #[test]
