@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use crate::support::flv::{self, Tag};
 use crate::support::frames::{assert_begins, assert_grows, assert_whole, bodies, frames};
@@ -403,6 +404,47 @@ fn players_vanish_while_the_stream_ends() {
         assert_stops_well(server);
         sending.join().unwrap();
         leaving.join().unwrap();
+    }
+}
+
+/// Players vanish, by a reset, in the very moment in which the server stops. Other publishers
+/// keep its one worker so busy that it learns of both in the same turn.
+#[test]
+fn players_vanish_while_the_server_stops() {
+    let server = Server::start(&["--play-wait", "60", "--workers", "1"]);
+    let port = server.port;
+    let players: Vec<RawPeer> = (0..200)
+        .map(|_| RawPeer::play(port, "live", "cam"))
+        .collect();
+    server.wait_for_waiting(200);
+    let tags = flv::read(&Sample::Tiny.path()).unwrap();
+    let publishers = ["cam", "a", "b", "c", "d"].map(|key| {
+        let mut publisher = RawPeer::publish(port, "live", key);
+        let tags = tags.clone();
+        std::thread::spawn(move || {
+            for tag in tags.iter().cycle() {
+                if publisher.socket.write_all(&tag_message(tag)).is_err() {
+                    return;
+                }
+                if key == "cam" {
+                    // Slowly: its players do not read, and shall not be stuck before the end.
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        })
+    });
+    server.process.wait_said(200, ": plays live/cam");
+    // They have read nothing, so that closing resets.
+    let leaving = std::thread::spawn(move || {
+        for player in players {
+            drop(player);
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    });
+    assert_stops_well(server);
+    leaving.join().unwrap();
+    for publisher in publishers {
+        publisher.join().unwrap();
     }
 }
 
