@@ -605,16 +605,10 @@ fn a_publisher_that_falls_silent() {
     server.wait_for_waiting(1);
     let tags = sample();
     let mut publisher = RawPeer::publish(server.port, "live", "cam");
-    for tag in &tags {
-        publisher.send_tag(tag);
-    }
+    send_groups(&mut publisher, &tags, &playing);
     let finished = playing.process.finish();
     let said = finished.stderr.join("\n");
-    let got = flv::read(&playing.file).unwrap();
-    assert!(
-        bodies(&got, flv::VIDEO) == bodies(&tags, flv::VIDEO),
-        "{said}"
-    );
+    assert_whole(&said, &tags, &flv::read(&playing.file).unwrap());
     publisher.wait_closed();
     server
         .process
