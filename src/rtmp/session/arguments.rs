@@ -1,42 +1,6 @@
-//! Reading what commands carry, leniently: peers differ in types and in case.
+//! Reading what commands carry, leniently: peers differ in types.
 
-use crate::amf::{Object, Value};
-
-/// The property of that name; failing that, one that differs in case only.
-pub(super) fn property<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
-    let mut properties = object.properties.iter();
-    properties
-        .clone()
-        .find(|(name, _)| name == key)
-        .or_else(|| properties.find(|(name, _)| name.eq_ignore_ascii_case(key)))
-        .map(|(_, value)| value)
-}
-
-/// The properties of whatever kind of object it is.
-pub(super) fn object(value: &Value) -> Option<&Object> {
-    match value {
-        Value::Object(object) | Value::EcmaArray(object) | Value::TypedObject { object, .. } => {
-            Some(object)
-        }
-        _ => None,
-    }
-}
-
-/// A string's text.
-pub(super) fn string(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// A number.
-pub(super) fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => Some(*number),
-        _ => None,
-    }
-}
+use crate::amf::Value;
 
 /// A boolean, or a number that stands for one.
 pub(super) fn boolean(value: &Value) -> Option<bool> {
@@ -49,7 +13,7 @@ pub(super) fn boolean(value: &Value) -> Option<bool> {
 
 /// A number as a message stream id; `None` for fractions and what does not fit.
 pub(super) fn stream_id(value: &Value) -> Option<u32> {
-    let number = number(value)?;
+    let number = value.as_number()?;
     if !(0.0..=f64::from(u32::MAX)).contains(&number) || number.fract() != 0.0 {
         return None;
     }
@@ -64,6 +28,7 @@ pub(super) fn stream_id(value: &Value) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::amf::Object;
 
     #[test]
     fn stream_ids_are_whole_numbers_of_32_bits() {
@@ -83,8 +48,8 @@ mod tests {
                 ("tcUrl".to_owned(), Value::Number(2.0)),
             ],
         };
-        assert_eq!(property(&fields, "tcUrl"), Some(&Value::Number(2.0)));
-        assert_eq!(property(&fields, "tcurl"), Some(&Value::Number(1.0)));
-        assert_eq!(property(&fields, "app"), None);
+        assert_eq!(fields.get_ignore_case("tcUrl"), Some(&Value::Number(2.0)));
+        assert_eq!(fields.get_ignore_case("tcurl"), Some(&Value::Number(1.0)));
+        assert_eq!(fields.get_ignore_case("app"), None);
     }
 }

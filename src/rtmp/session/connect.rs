@@ -1,6 +1,5 @@
 //! The `connect` command's object, read (RTMP 1.0 §7.2.1.1; Enhanced RTMP v2 for the last fields).
 
-use super::arguments::{number, property, string};
 use crate::amf::{Object, Value};
 
 /// What a client says of itself when it connects.
@@ -25,11 +24,16 @@ impl ConnectRequest {
     /// Reads the command object. What is missing or of the wrong type is empty: clients exist
     /// that send next to nothing.
     pub fn new(object: Object) -> Self {
-        let text = |key| property(&object, key).and_then(string).unwrap_or_default();
+        let text = |key| {
+            object
+                .get_ignore_case(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         // One client has the URL in single quotes, others write the key in lower case.
         let tc_url = text("tcUrl").trim().trim_matches(['\'', '"']);
         let (url_base, url_query) = cut_query(tc_url);
-        let app = property(&object, "app").and_then(string);
+        let app = object.get_ignore_case("app").and_then(Value::as_str);
         // Without the field (an empty one is legal) the URL's path says it.
         let (app, app_query) = cut_query(app.unwrap_or_else(|| url_path(url_base)));
         let app = app.trim().trim_matches('/');
@@ -39,8 +43,9 @@ impl ConnectRequest {
             query: join_queries(app_query, url_query),
             tc_url: tc_url.to_owned(),
             flash_version: text("flashVer").to_owned(),
-            object_encoding: property(&object, "objectEncoding")
-                .and_then(number)
+            object_encoding: object
+                .get_ignore_case("objectEncoding")
+                .and_then(Value::as_number)
                 .unwrap_or_default(),
             object,
         }
@@ -55,7 +60,8 @@ impl ConnectRequest {
             "capsEx",
         ];
         FIELDS.iter().any(|field| {
-            property(&self.object, field)
+            self.object
+                .get_ignore_case(field)
                 .is_some_and(|value| !matches!(value, Value::Null | Value::Undefined))
         })
     }

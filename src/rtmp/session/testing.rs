@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::arguments::{object, property, string};
 use super::{ServerConfig, ServerEvent, ServerSession, SessionError};
 use crate::amf::{Limits, Object, Value};
 use crate::rtmp::chunk::{
@@ -148,9 +147,14 @@ pub(super) fn describe(message: &Message) -> String {
 }
 
 fn describe_value(value: &Value) -> String {
-    if let Some(fields) = object(value) {
-        let text = |key| property(fields, key).and_then(string).unwrap_or_default();
-        return if property(fields, "code").is_some() {
+    if let Some(fields) = value.as_object() {
+        let text = |key| {
+            fields
+                .get_ignore_case(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        return if fields.get_ignore_case("code").is_some() {
             format!("[{}] {}", text("level"), text("code"))
         } else {
             let keys = fields.properties.iter().map(|(key, _)| key.as_str());

@@ -6,10 +6,10 @@
 
 use super::requests::{CONNECT, FC_UNPUBLISH};
 use super::{ClientSession, ClientState};
-use crate::amf::Object;
+use crate::amf::{Object, Value};
 use crate::rtmp::chunk::{MessageStreamId, Payload};
 use crate::rtmp::message::command::Command;
-use crate::rtmp::session::arguments::{number, object, property, stream_id, string};
+use crate::rtmp::session::arguments::stream_id;
 use crate::rtmp::session::{ClientEvent, ClientRole, EndReason, Rejection, Stage, TimerKind};
 use crate::wire::Reader;
 
@@ -25,11 +25,16 @@ struct Info<'a> {
 impl<'a> Info<'a> {
     /// The last object among the arguments, or the command object where there is none.
     fn of(command: &'a Command) -> Self {
-        let mut objects = command.arguments.iter().rev().filter_map(object);
-        let Some(object) = objects.next().or_else(|| object(&command.object)) else {
+        let mut objects = command.arguments.iter().rev().filter_map(Value::as_object);
+        let Some(object) = objects.next().or_else(|| command.object.as_object()) else {
             return Self::default();
         };
-        let text = |key| property(object, key).and_then(string).unwrap_or_default();
+        let text = |key| {
+            object
+                .get_ignore_case(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         Self {
             level: text("level"),
             code: text("code"),
@@ -123,8 +128,10 @@ impl ClientSession {
 
     fn on_status(&mut self, info: &Info<'_>) {
         if info.code == "NetConnection.Connect.ReconnectRequest" {
-            let tc_url = info.object.and_then(|object| property(object, "tcUrl"));
-            let tc_url = tc_url.and_then(string).map(str::to_owned);
+            let tc_url = info
+                .object
+                .and_then(|object| object.get_ignore_case("tcUrl"));
+            let tc_url = tc_url.and_then(Value::as_str).map(str::to_owned);
             self.events
                 .push_back(ClientEvent::ReconnectRequested(tc_url));
             return;
@@ -225,12 +232,12 @@ impl ClientSession {
         };
         let mut description = info.description.to_owned();
         // A redirect: ex { code: 302, redirect: tcUrl }.
-        let extra = info.object.and_then(|object| property(object, "ex"));
+        let extra = info.object.and_then(|object| object.get_ignore_case("ex"));
         let redirect = extra
-            .and_then(object)
-            .filter(|extra| property(extra, "code").and_then(number) == Some(302.0))
-            .and_then(|extra| property(extra, "redirect"));
-        if let Some(tc_url) = redirect.and_then(string) {
+            .and_then(Value::as_object)
+            .filter(|extra| extra.get_ignore_case("code").and_then(Value::as_number) == Some(302.0))
+            .and_then(|extra| extra.get_ignore_case("redirect"));
+        if let Some(tc_url) = redirect.and_then(Value::as_str) {
             description.push_str(" (moved to ");
             description.push_str(tc_url);
             description.push(')');

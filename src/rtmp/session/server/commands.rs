@@ -12,7 +12,7 @@ use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::{Command, Level, status_info};
 use crate::rtmp::message::control::{BandwidthLimit, Control};
 use crate::rtmp::message::user_control::UserControl;
-use crate::rtmp::session::arguments::{boolean, stream_id, string};
+use crate::rtmp::session::arguments::{boolean, stream_id};
 use crate::rtmp::session::{ConnectRequest, Note, Refusal, ServerEvent, TimerKind};
 
 /// What Flash Media Server 3.0.1 called itself; clients look for no more than "FMS/".
@@ -421,7 +421,7 @@ impl ServerSession {
 fn stream_name(command: &Command) -> Option<&str> {
     match command.arguments.first() {
         Some(Value::Boolean(false)) => None,
-        name => Some(name.and_then(string).unwrap_or_default()),
+        name => Some(name.and_then(Value::as_str).unwrap_or_default()),
     }
 }
 
