@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Target};
 use super::join::{Frame, Join};
-use super::push::rest;
 use super::retry::Retry;
 use super::{ClientError, Output, OutputError, Progress, Reactor, Report, Step};
 use crate::media::flv::{Metadata, Tag, TagKind};
@@ -159,7 +158,7 @@ impl Pull {
                 wait.as_secs_f64()
             ));
             self.output.flush()?;
-            if !rest(reactor, wait)? {
+            if !reactor.rest(wait).map_err(ClientError::System)? {
                 return Ok(());
             }
         }

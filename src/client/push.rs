@@ -102,15 +102,6 @@ pub fn run(
     }
 }
 
-/// Sleeps; false when we were stopped meanwhile.
-pub(super) fn rest(reactor: &mut Reactor, wait: Duration) -> Result<bool, ClientError> {
-    let until = Instant::now() + wait;
-    while Instant::now() < until && !reactor.stopper().is_stopped() {
-        reactor.sleep(Some(until)).map_err(ClientError::System)?;
-    }
-    Ok(!reactor.stopper().is_stopped())
-}
-
 enum Outcome {
     /// The input has ended or we were stopped; the stream is closed.
     Done,

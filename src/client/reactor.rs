@@ -82,6 +82,15 @@ impl Reactor {
         self.poll.registry()
     }
 
+    /// Sleeps between two connections; false when we were stopped meanwhile.
+    pub(super) fn rest(&mut self, wait: Duration) -> io::Result<bool> {
+        let until = Instant::now() + wait;
+        while Instant::now() < until && !self.stopper.is_stopped() {
+            self.sleep(Some(until))?;
+        }
+        Ok(!self.stopper.is_stopped())
+    }
+
     /// Sleeps until the connection is ready for something, somebody wakes us, or `until`.
     pub(super) fn sleep(&mut self, until: Option<Instant>) -> io::Result<Readiness> {
         let patience = until.map(|until| {
