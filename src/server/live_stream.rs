@@ -17,8 +17,6 @@ pub(super) enum Source {
         epoch: Epoch,
         /// The connection, `None` after it vanished.
         publisher: Option<usize>,
-        /// When its absence ends the live stream.
-        grace_until: Option<Instant>,
     },
     /// Another worker feeds us.
     Elsewhere { epoch: Epoch },
@@ -26,7 +24,7 @@ pub(super) enum Source {
 
 /// A worker that is fed.
 #[derive(Debug)]
-struct Listener {
+struct FedWorker {
     worker: WorkerId,
     /// Has everything up to now; otherwise it must be given a start first.
     is_current: bool,
@@ -44,7 +42,7 @@ pub(super) struct LiveStream {
     pub(super) subscribers: Vec<usize>,
     /// Connections whose `play` waits for a publisher.
     pub(super) waiting: Vec<usize>,
-    listeners: Vec<Listener>,
+    fed_workers: Vec<FedWorker>,
     /// No subscriber needs frames before this place: where the slowest stood after the last flush.
     needed_from: FrameSeq,
     /// When what is in the log must leave for the subscribers.
@@ -61,7 +59,7 @@ impl LiveStream {
             log: Log::new(limits),
             subscribers: Vec::new(),
             waiting: Vec::new(),
-            listeners: Vec::new(),
+            fed_workers: Vec::new(),
             needed_from: FrameSeq(0),
             flush_at: None,
             is_listed: false,
@@ -88,14 +86,14 @@ impl LiveStream {
     pub(super) fn start(&mut self, source: Source, audience: &[WorkerId]) {
         self.source = source;
         self.log.break_off();
-        self.listeners = audience.iter().copied().map(Listener::new).collect();
+        self.fed_workers = audience.iter().copied().map(FedWorker::new).collect();
     }
 
     /// The live stream is over.
     pub(super) fn stop(&mut self, limits: LogLimits) {
         self.source = Source::Absent;
         self.log = Log::new(limits);
-        self.listeners.clear();
+        self.fed_workers.clear();
         self.needed_from = FrameSeq(0);
         self.flush_at = None;
     }
@@ -103,8 +101,8 @@ impl LiveStream {
     /// Appends a publisher's frame here and to the batches of the other workers.
     pub(super) fn publish(&mut self, frame: Frame, flush: Flush, now: Instant) {
         let frame = Arc::new(frame);
-        for listener in self.listeners.iter_mut().filter(|other| other.is_current) {
-            listener.batch.push(Arc::clone(&frame));
+        for worker in self.fed_workers.iter_mut().filter(|other| other.is_current) {
+            worker.batch.push(Arc::clone(&frame));
         }
         self.append(frame, flush, now);
     }
@@ -138,45 +136,45 @@ impl LiveStream {
     }
 
     /// Another worker wants the frames.
-    pub(super) fn add_listener(&mut self, worker: WorkerId) {
-        if !self.listeners.iter().any(|other| other.worker == worker) {
-            self.listeners.push(Listener::new(worker));
+    pub(super) fn add_fed_worker(&mut self, worker: WorkerId) {
+        if !self.fed_workers.iter().any(|other| other.worker == worker) {
+            self.fed_workers.push(FedWorker::new(worker));
         }
     }
 
     /// Another worker wants no more frames.
-    pub(super) fn remove_listener(&mut self, worker: WorkerId) {
-        self.listeners.retain(|other| other.worker != worker);
+    pub(super) fn remove_fed_worker(&mut self, worker: WorkerId) {
+        self.fed_workers.retain(|other| other.worker != worker);
     }
 
     /// Posts this turn's frames to the other workers, without waking them; `woken` collects whom
     /// to wake. Returns how many batches did not fit: those workers start anew at a keyframe.
-    pub(super) fn feed_listeners(
+    pub(super) fn feed_workers(
         &mut self,
         epoch: Epoch,
         addresses: &[Address],
         woken: &mut Vec<WorkerId>,
     ) -> u64 {
         let mut overflows = 0;
-        for listener in &mut self.listeners {
-            let content = if !listener.is_current {
+        for worker in &mut self.fed_workers {
+            let content = if !worker.is_current {
                 Self::start_of(&self.log)
-            } else if listener.batch.is_empty() {
+            } else if worker.batch.is_empty() {
                 continue;
             } else {
-                FeedContent::Frames(std::mem::take(&mut listener.batch))
+                FeedContent::Frames(std::mem::take(&mut worker.batch))
             };
             let feed = Feed {
                 name: Arc::clone(&self.name),
                 epoch,
                 content,
             };
-            listener.is_current = addresses
-                .get(listener.worker.0)
+            worker.is_current = addresses
+                .get(worker.worker.0)
                 .is_some_and(|address| address.feed.post(feed).is_ok());
-            if listener.is_current {
-                if !woken.contains(&listener.worker) {
-                    woken.push(listener.worker);
+            if worker.is_current {
+                if !woken.contains(&worker.worker) {
+                    woken.push(worker.worker);
                 }
             } else {
                 overflows += 1;
@@ -187,9 +185,9 @@ impl LiveStream {
 
     /// Whether another worker waits for frames or a start.
     pub(super) fn has_feed_to_send(&self) -> bool {
-        self.listeners
+        self.fed_workers
             .iter()
-            .any(|listener| !listener.is_current || !listener.batch.is_empty())
+            .any(|worker| !worker.is_current || !worker.batch.is_empty())
     }
 
     fn start_of(log: &Log) -> FeedContent {
@@ -226,7 +224,7 @@ impl LiveStream {
     }
 }
 
-impl Listener {
+impl FedWorker {
     fn new(worker: WorkerId) -> Self {
         Self {
             worker,

@@ -61,13 +61,13 @@ impl Worker {
                 if let Some(&slot) = self.stream_slots.get(&name)
                     && matches!(self.streams[slot].source, Source::Here { .. })
                 {
-                    self.streams[slot].add_listener(worker);
+                    self.streams[slot].add_fed_worker(worker);
                     self.fed_streams.push(slot);
                 }
             }
             Post::Leave { name, worker } => {
                 if let Some(&slot) = self.stream_slots.get(&name) {
-                    self.streams[slot].remove_listener(worker);
+                    self.streams[slot].remove_fed_worker(worker);
                 }
             }
             Post::Replaced { name, epoch } => self.on_replaced(&name, epoch, now),

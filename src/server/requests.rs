@@ -118,7 +118,6 @@ impl Worker {
         let source = Source::Here {
             epoch: grant.epoch,
             publisher: Some(key),
-            grace_until: None,
         };
         self.streams[stream].start(source, &audience);
         self.fed_streams.push(stream);
@@ -285,7 +284,6 @@ impl Worker {
         self.streams[part.stream].source = Source::Here {
             epoch,
             publisher: None,
-            grace_until: Some(now + grace),
         };
         self.graces.push((now + grace, part.stream, epoch));
     }

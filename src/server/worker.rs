@@ -222,7 +222,7 @@ impl Worker {
         let Some(epoch) = live.epoch() else {
             return;
         };
-        let overflows = live.feed_listeners(epoch, &self.addresses, &mut self.to_wake);
+        let overflows = live.feed_workers(epoch, &self.addresses, &mut self.to_wake);
         if overflows > 0 {
             self.shared.metrics.feed_overflows.add(overflows);
         }
@@ -525,7 +525,7 @@ impl Worker {
             };
             let is_vacant = matches!(
                 live.source,
-                Source::Here { epoch, publisher: None, .. } if epoch == grace_epoch
+                Source::Here { epoch, publisher: None } if epoch == grace_epoch
             );
             if is_vacant {
                 log::info!("{}: its publisher did not come back", live.name);

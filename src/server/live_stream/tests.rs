@@ -47,7 +47,6 @@ fn home(audience: &[WorkerId]) -> LiveStream {
     let source = Source::Here {
         epoch: Epoch(1),
         publisher: Some(0),
-        grace_until: None,
     };
     live.start(source, audience);
     live
@@ -74,11 +73,11 @@ fn a_worker_that_listens_from_the_start_gets_every_frame() {
     let mut home = home(&[THERE]);
     let mut mirror = mirror();
     let mut woken = Vec::new();
-    assert_eq!(home.feed_listeners(Epoch(1), &addresses, &mut woken), 0);
+    assert_eq!(home.feed_workers(Epoch(1), &addresses, &mut woken), 0);
     for at in [0, 40, 80] {
         home.publish(frame(Track::Video, at, at == 0), FLUSH, now);
         home.publish(frame(Track::Audio, at + 5, false), FLUSH, now);
-        home.feed_listeners(Epoch(1), &addresses, &mut woken);
+        home.feed_workers(Epoch(1), &addresses, &mut woken);
     }
     assert_eq!(woken, [THERE]);
     for feed in feeds.try_iter() {
@@ -97,11 +96,11 @@ fn a_worker_that_comes_later_starts_at_the_keyframe() {
     for at in [0, 40, 80, 120] {
         home.publish(frame(Track::Video, at, at % 80 == 0), FLUSH, now);
     }
-    home.add_listener(THERE);
-    home.add_listener(THERE);
-    home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+    home.add_fed_worker(THERE);
+    home.add_fed_worker(THERE);
+    home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     home.publish(frame(Track::Video, 160, false), FLUSH, now);
-    home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+    home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     for feed in feeds.try_iter() {
         mirror.take_feed(feed.content, FLUSH, now);
     }
@@ -119,7 +118,7 @@ fn a_worker_that_fell_behind_starts_anew_at_a_keyframe_and_nothing_grows() {
     let mut overflows = 0;
     for at in 0..20 {
         home.publish(frame(Track::Video, at, at % 8 == 0), FLUSH, now);
-        overflows += home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+        overflows += home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     }
     assert!(overflows > 0);
     assert_eq!(feeds.len(), 2);
@@ -127,7 +126,7 @@ fn a_worker_that_fell_behind_starts_anew_at_a_keyframe_and_nothing_grows() {
         mirror.take_feed(feed.content, FLUSH, now);
     }
     home.publish(frame(Track::Video, 20, false), FLUSH, now);
-    home.feed_listeners(Epoch(1), &addresses, &mut Vec::new());
+    home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     for feed in feeds.try_iter() {
         mirror.take_feed(feed.content, FLUSH, now);
     }
