@@ -63,8 +63,6 @@ pub struct JoinPoint {
     pub seq: FrameSeq,
     /// What it gets before that.
     pub headers: Headers,
-    /// Dts of the last audio before this place: the next audio is not earlier.
-    pub sound_before: Option<i64>,
 }
 
 /// How long a stream without any sign of video must have run before it counts as audio only.
@@ -134,7 +132,6 @@ impl Log {
             self.keyframe = Some(JoinPoint {
                 seq: self.end(),
                 headers: self.headers.clone(),
-                sound_before: self.last_sound,
             });
         }
         if is_sound(&frame) {
@@ -160,10 +157,12 @@ impl Log {
         self.unbroken_from = self.end();
     }
 
-    /// Takes over the headers of another log of the same live stream, before its frames come.
-    pub fn set_headers(&mut self, headers: Headers) {
+    /// Takes over from another log of the same live stream what is in force there before the
+    /// frames that come: the headers, and the dts of the latest audio.
+    pub fn take_over(&mut self, headers: Headers, last_sound: Option<i64>) {
         self.has_video |= headers.video.is_some();
         self.headers = headers;
+        self.last_sound = last_sound;
     }
 
     /// Forgets the metadata (`@clearDataFrame`).
@@ -201,8 +200,18 @@ impl Log {
         Some(JoinPoint {
             seq,
             headers: self.headers.clone(),
-            sound_before: None,
         })
+    }
+
+    /// Where a reader starts that is here before the first sound or picture since the last break:
+    /// it misses nothing. `None` once one has come.
+    pub fn start_point(&self) -> Option<FrameSeq> {
+        (self.awaits_keyframe && self.last_sound.is_none()).then(|| self.unbroken_from())
+    }
+
+    /// Dts of the latest audio since the last break: the next audio is not earlier.
+    pub fn last_sound(&self) -> Option<i64> {
+        self.last_sound
     }
 
     /// Position of the oldest frame since the last break.

@@ -89,6 +89,8 @@ pub struct ServerTimers {
     pub takeover_silence: Duration,
     /// A connection that takes none of the bytes that wait for it is closed after this.
     pub write_timeout: Duration,
+    /// How long subscribers that lag when their live stream ends are sent the rest of it.
+    pub drain_timeout: Duration,
     /// From our last byte to the peer's: time to read a goodbye before the socket is closed.
     pub close_timeout: Duration,
 }
@@ -100,6 +102,7 @@ impl Default for ServerTimers {
             publisher_grace: Duration::from_secs(10),
             takeover_silence: Duration::from_secs(3),
             write_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(1),
         }
     }

@@ -239,6 +239,11 @@ impl Connection {
         self.subscriber.as_ref()?.role.place()
     }
 
+    /// Whether its subscriber has not begun all that is in the log, and may.
+    pub(super) fn is_behind(&self, log: &Log) -> bool {
+        self.place().is_some_and(|place| place < log.end())
+    }
+
     /// Takes its subscriber away. What is left of a frame that was begun goes out all the same:
     /// the peer would take whatever came instead for the rest of it.
     pub(super) fn take_subscriber(&mut self) -> Option<Part<Subscriber>> {

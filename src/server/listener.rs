@@ -7,16 +7,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::admission::Admission;
 use super::config::Config;
 use super::mail::{Address, Post, WorkerId};
 use super::metrics::Metrics;
-use super::registry::Registry;
 use super::worker::{Shared, WAKER, Worker};
 use crate::net::mailbox::Mailbox;
 use crate::net::socket;
@@ -105,14 +103,7 @@ impl Server {
             listeners.push(listener);
             addresses.push(bound);
         }
-        let shared = Arc::new(Shared {
-            session: Arc::new(config.session),
-            registry: Registry::new(config.timers.takeover_silence),
-            metrics: Metrics::default(),
-            started: Instant::now(),
-            admission: Admission::new(config.limits, config.workers.max(1)),
-            config,
-        });
+        let shared = Arc::new(Shared::new(config));
         let (mailboxes, workers) = start_workers(&shared)?;
         let acceptor = Acceptor {
             shared: Arc::clone(&shared),

@@ -20,6 +20,8 @@ pub(super) enum Source {
     },
     /// Another worker feeds us.
     Elsewhere { epoch: Epoch },
+    /// It is over and its name belongs to others: subscribers that lag are sent the rest.
+    Ended { epoch: Epoch },
 }
 
 /// A worker that is fed.
@@ -28,6 +30,8 @@ struct FedWorker {
     worker: WorkerId,
     /// Has everything up to now; otherwise it must be given a start first.
     is_current: bool,
+    /// It wanted the frames before there were any: its start is here.
+    start: Option<FrameSeq>,
     /// Frames of this turn.
     batch: Vec<Arc<Frame>>,
 }
@@ -73,7 +77,9 @@ impl LiveStream {
     pub(super) fn epoch(&self) -> Option<Epoch> {
         match self.source {
             Source::Absent => None,
-            Source::Here { epoch, .. } | Source::Elsewhere { epoch } => Some(epoch),
+            Source::Here { epoch, .. } | Source::Elsewhere { epoch } | Source::Ended { epoch } => {
+                Some(epoch)
+            }
         }
     }
 
@@ -86,16 +92,29 @@ impl LiveStream {
     pub(super) fn start(&mut self, source: Source, audience: &[WorkerId]) {
         self.source = source;
         self.log.break_off();
-        self.fed_workers = audience.iter().copied().map(FedWorker::new).collect();
+        self.fed_workers.clear();
+        for worker in audience {
+            self.add_fed_worker(*worker);
+        }
     }
 
-    /// The live stream is over.
-    pub(super) fn stop(&mut self, limits: LogLimits) {
-        self.source = Source::Absent;
-        self.log = Log::new(limits);
-        self.fed_workers.clear();
-        self.needed_from = FrameSeq(0);
-        self.flush_at = None;
+    /// The live stream is over. What it was is split off, with its log and its subscribers; what
+    /// stays waits for the next publisher.
+    pub(super) fn end(&mut self, limits: LogLimits) -> Self {
+        let mut next = Self::new(Arc::clone(&self.name), limits);
+        next.waiting = std::mem::take(&mut self.waiting);
+        next.is_listed = self.is_listed;
+        let mut ended = std::mem::replace(self, next);
+        ended.source = Source::Ended {
+            epoch: ended.epoch().unwrap_or_default(),
+        };
+        ended.fed_workers.clear();
+        ended.is_listed = false;
+        ended
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.source, Source::Ended { .. })
     }
 
     /// Appends a publisher's frame here and to the batches of the other workers.
@@ -111,9 +130,13 @@ impl LiveStream {
     pub(super) fn take_feed(&mut self, content: FeedContent, flush: Flush, now: Instant) {
         let frames = match content {
             FeedContent::Frames(frames) => frames,
-            FeedContent::Start { headers, frames } => {
+            FeedContent::Start {
+                headers,
+                last_sound,
+                frames,
+            } => {
                 self.log.break_off();
-                self.log.set_headers(headers.clone());
+                self.log.take_over(headers.clone(), last_sound);
                 // Those who read already need the headers too, ahead of the frames.
                 let headers = [headers.metadata, headers.video, headers.audio];
                 let mut all: Vec<_> = headers.into_iter().flatten().collect();
@@ -138,7 +161,13 @@ impl LiveStream {
     /// Another worker wants the frames.
     pub(super) fn add_fed_worker(&mut self, worker: WorkerId) {
         if !self.fed_workers.iter().any(|other| other.worker == worker) {
-            self.fed_workers.push(FedWorker::new(worker));
+            let start = self.log.start_point();
+            self.fed_workers.push(FedWorker {
+                worker,
+                is_current: false,
+                start,
+                batch: Vec::new(),
+            });
         }
     }
 
@@ -158,7 +187,7 @@ impl LiveStream {
         let mut overflows = 0;
         for worker in &mut self.fed_workers {
             let content = if !worker.is_current {
-                Self::start_of(&self.log)
+                Self::start_of(&self.log, worker.start)
             } else if worker.batch.is_empty() {
                 continue;
             } else {
@@ -173,6 +202,7 @@ impl LiveStream {
                 .get(worker.worker.0)
                 .is_some_and(|address| address.feed.post(feed).is_ok());
             if worker.is_current {
+                worker.start = None;
                 if !woken.contains(&worker.worker) {
                     woken.push(worker.worker);
                 }
@@ -190,22 +220,21 @@ impl LiveStream {
             .any(|worker| !worker.is_current || !worker.batch.is_empty())
     }
 
-    fn start_of(log: &Log) -> FeedContent {
-        match log.join_point() {
-            Some(join) => FeedContent::Start {
-                headers: join.headers,
-                frames: log
-                    .iter_from(join.seq)
-                    .map(|entry| Arc::clone(&entry.frame))
-                    .collect(),
-            },
-            None => FeedContent::Start {
-                headers: Headers::clone(log.headers()),
-                frames: log
-                    .iter_from(log.unbroken_from())
-                    .map(|entry| Arc::clone(&entry.frame))
-                    .collect(),
-            },
+    /// What a worker is given first: everything from `start` on if it was there before the first
+    /// frame, else what a new reader gets.
+    fn start_of(log: &Log, start: Option<FrameSeq>) -> FeedContent {
+        let (from, headers) = match (start, log.join_point()) {
+            (Some(start), _) => (start.max(log.first()), Headers::default()),
+            (None, Some(join)) => (join.seq, join.headers),
+            (None, None) => (log.end(), log.headers().clone()),
+        };
+        FeedContent::Start {
+            headers,
+            last_sound: log.last_sound(),
+            frames: log
+                .iter_from(from)
+                .map(|entry| Arc::clone(&entry.frame))
+                .collect(),
         }
     }
 
@@ -221,16 +250,6 @@ impl LiveStream {
             Flush::Video { audio_wait: wait } | Flush::Every(wait) => now + wait,
         };
         self.flush_at = Some(self.flush_at.map_or(due, |at| at.min(due)));
-    }
-}
-
-impl FedWorker {
-    fn new(worker: WorkerId) -> Self {
-        Self {
-            worker,
-            is_current: false,
-            batch: Vec::new(),
-        }
     }
 }
 

@@ -55,9 +55,10 @@ pub(super) struct Feed {
 #[derive(Debug)]
 pub(super) enum FeedContent {
     /// A start, or a new start after frames were missed: the headers in force, then frames from a
-    /// keyframe on (none, when there was no keyframe yet).
+    /// keyframe on (none, when there was no keyframe yet). The dts is that of the latest audio.
     Start {
         headers: Headers,
+        last_sound: Option<i64>,
         frames: Vec<Arc<Frame>>,
     },
     /// Frames that follow on the last ones.

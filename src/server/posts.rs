@@ -27,10 +27,16 @@ impl Worker {
         let posts: Vec<Post> = self.posts.try_iter().collect();
         let feeds: Vec<Feed> = self.feeds.try_iter().collect();
         for feed in feeds {
-            self.on_feed(feed, now);
+            self.guarded(None, now, |worker| {
+                worker.on_feed(feed, now);
+                Ok(())
+            });
         }
         for post in posts {
-            self.on_post(post, now);
+            self.guarded(None, now, |worker| {
+                worker.on_post(post, now);
+                Ok(())
+            });
         }
     }
 
@@ -75,7 +81,7 @@ impl Worker {
                 if let Some(&slot) = self.stream_slots.get(&name)
                     && self.streams[slot].source == (Source::Elsewhere { epoch })
                 {
-                    self.dismiss(slot);
+                    self.dismiss(slot, now);
                 }
             }
             Post::Shutdown => self.on_shutdown(now),
@@ -137,7 +143,7 @@ impl Worker {
                     description: "the server is shutting down".to_owned(),
                 };
                 connection.session.end_publish(part.role.msid, &refusal);
-                self.end_stream(part.stream, part.role.epoch);
+                self.end_stream(part.stream, part.role.epoch, now);
             }
         }
         for key in keys {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::{Closing, Part, Waiting};
-use super::live_stream::Source;
+use super::live_stream::{LiveStream, Source};
 use super::mail::{Epoch, Post, StreamName};
 use super::publisher::Publisher;
 use super::subscriber::Subscriber;
@@ -46,7 +46,7 @@ impl Worker {
             ServerEvent::Data { payload, .. } => {
                 self.publish(key, now, |publisher, _| Some(publisher.data(payload)));
             }
-            ServerEvent::Unpublished(_) => self.on_unpublished(key),
+            ServerEvent::Unpublished(_) => self.on_unpublished(key, now),
             ServerEvent::PlayStopped(_) => self.leave_stream(key, "stopped"),
             ServerEvent::Paused(_, is_paused) => self.on_paused(key, is_paused),
             ServerEvent::Receive(_, kind, is_wanted) => self.on_receive(key, kind, is_wanted),
@@ -199,11 +199,11 @@ impl Worker {
     fn admit(&mut self, key: usize, msid: MessageStreamId, stream: usize, now: Instant) {
         let connection = &mut self.connections[key];
         connection.session.accept_play(now, msid);
+        let live = &mut self.streams[stream];
         connection.subscriber = Some(Part {
             stream,
-            role: Subscriber::new(msid),
+            role: Subscriber::new(msid, live.log().start_point()),
         });
-        let live = &mut self.streams[stream];
         live.subscribers.push(key);
         self.shared.metrics.plays.add(1);
         log::info!("{}: plays {}", connection.peer, live.name);
@@ -260,10 +260,10 @@ impl Worker {
     }
 
     /// The publisher said goodbye: its live stream ends at once.
-    fn on_unpublished(&mut self, key: usize) {
+    fn on_unpublished(&mut self, key: usize, now: Instant) {
         if let Some(part) = self.connections[key].publisher.take() {
             log::info!("{}: ended {}", self.connections[key].peer, part.role.name);
-            self.end_stream(part.stream, part.role.epoch);
+            self.end_stream(part.stream, part.role.epoch, now);
         }
     }
 
@@ -320,7 +320,7 @@ impl Worker {
     }
 
     /// The live stream in this slot, published here, is over: everybody is told.
-    pub(super) fn end_stream(&mut self, stream: usize, epoch: Epoch) {
+    pub(super) fn end_stream(&mut self, stream: usize, epoch: Epoch, now: Instant) {
         let name = Arc::clone(&self.streams[stream].name);
         let Some(audience) = self.shared.registry.end(&name, epoch) else {
             return;
@@ -337,27 +337,77 @@ impl Worker {
                 },
             );
         }
-        self.dismiss(stream);
+        self.dismiss(stream, now);
     }
 
-    /// Tells everybody who reads the live stream in this slot here that it is over.
-    pub(super) fn dismiss(&mut self, stream: usize) {
-        self.flush_stream(stream, Instant::now());
+    /// Tells everybody who reads the live stream in this slot here that it is over: at once who
+    /// has all of it, the others when they have.
+    pub(super) fn dismiss(&mut self, stream: usize, now: Instant) {
+        self.flush_stream(stream, now);
         // The flush closes those whose peers have gone, and with the last one of them a live
         // stream that is fed from elsewhere.
         let Some(live) = self.streams.get_mut(stream) else {
             return;
         };
-        for key in std::mem::take(&mut live.subscribers) {
-            let connection = &mut self.connections[key];
-            if let Some(part) = connection.take_subscriber() {
-                connection.session.end_play(part.role.msid);
-                log::info!("{}: {} ended", connection.peer, self.streams[stream].name);
-                self.queue(key);
+        let mut ended = live.end(self.shared.config.log);
+        let (behind, done): (Vec<_>, Vec<_>) = std::mem::take(&mut ended.subscribers)
+            .into_iter()
+            .partition(|key| self.connections[*key].is_behind(ended.log()));
+        for key in done {
+            self.end_play(key);
+        }
+        if !behind.is_empty() {
+            self.let_drain(ended, behind, now);
+        }
+        self.after_audience_left(stream);
+    }
+
+    /// Moves subscribers that lag out of the way of the name's next publisher, with the log of the
+    /// live stream that has ended.
+    fn let_drain(&mut self, mut ended: LiveStream, behind: Vec<usize>, now: Instant) {
+        let epoch = ended.epoch().unwrap_or_default();
+        ended.subscribers.clone_from(&behind);
+        let slot = self.streams.insert(ended);
+        for key in behind {
+            if let Some(part) = &mut self.connections[key].subscriber {
+                part.stream = slot;
             }
         }
-        self.streams[stream].stop(self.shared.config.log);
+        let deadline = now + self.shared.config.timers.drain_timeout;
+        self.graces.push((deadline, slot, epoch));
+    }
+
+    /// Ends the play of connection `key` if its live stream is over and it has all of it.
+    pub(super) fn end_drained(&mut self, key: usize) {
+        let connection = &self.connections[key];
+        let Some(stream) = connection.subscriber.as_ref().map(|part| part.stream) else {
+            return;
+        };
+        let live = &mut self.streams[stream];
+        if live.is_ended() && !connection.is_behind(live.log()) {
+            live.subscribers.retain(|other| *other != key);
+            self.end_play(key);
+            self.after_audience_left(stream);
+        }
+    }
+
+    /// The rest of a live stream that is over was not taken in time.
+    pub(super) fn end_draining(&mut self, stream: usize) {
+        for key in std::mem::take(&mut self.streams[stream].subscribers) {
+            self.end_play(key);
+        }
         self.after_audience_left(stream);
+    }
+
+    /// Tells connection `key` that what it plays is over.
+    fn end_play(&mut self, key: usize) {
+        let connection = &mut self.connections[key];
+        if let Some(part) = connection.take_subscriber() {
+            connection.session.end_play(part.role.msid);
+            let name = &self.streams[part.stream].name;
+            log::info!("{}: {name} ended", connection.peer);
+            self.queue(key);
+        }
     }
 
     /// Takes connection `key` out of the live stream that it plays or waits for.
@@ -379,6 +429,10 @@ impl Worker {
     pub(super) fn after_audience_left(&mut self, stream: usize) {
         let live = &self.streams[stream];
         if live.has_audience() {
+            return;
+        }
+        if live.is_ended() {
+            self.streams.remove(stream);
             return;
         }
         let name: StreamName = Arc::clone(&live.name);

@@ -27,8 +27,8 @@ pub(super) struct Subscriber {
     cursor: Option<Cursor>,
     /// A begun frame; goes before everything else.
     in_flight: Option<InFlight>,
-    /// This dts of the live stream is the subscriber's 0.
-    base: i64,
+    /// This dts of the live stream is the subscriber's 0; known with its first sound or picture.
+    base: Option<i64>,
     /// By track: the prepared headers fit.
     is_steady: [bool; 3],
     /// By track: the peer wants it (`receiveAudio`, `receiveVideo`).
@@ -98,12 +98,14 @@ pub(super) enum Next {
 }
 
 impl Subscriber {
-    pub(super) fn new(msid: MessageStreamId) -> Self {
+    /// `start` is where it reads when it was here before the live stream's first frame; otherwise
+    /// it joins what there is.
+    pub(super) fn new(msid: MessageStreamId, start: Option<FrameSeq>) -> Self {
         Self {
             msid,
-            cursor: None,
+            cursor: start.map(|seq| Cursor { seq }),
             in_flight: None,
-            base: 0,
+            base: None,
             is_steady: [false; 3],
             is_wanted: [true; 3],
             awaits_keyframe: false,
@@ -156,7 +158,7 @@ impl Subscriber {
         self.awaits_keyframe |= track == Track::Video;
         let now = log
             .get(cursor.seq)
-            .map_or(self.base, |entry| entry.frame.dts());
+            .map_or_else(|| self.start_dts(), |entry| entry.frame.dts());
         let headers = log.headers();
         let sequence_header = match track {
             Track::Audio => &headers.audio,
@@ -202,6 +204,12 @@ impl Subscriber {
             let Some(entry) = log.get(cursor.seq) else {
                 return (Next::Nothing, was_lapped);
             };
+            if self.base.is_none() {
+                self.base = first_dts(log, cursor.seq);
+                if self.base.is_none() {
+                    return (Next::Nothing, was_lapped);
+                }
+            }
             let track = entry.frame.track().index();
             if !self.is_wanted[track] || self.must_wait_for_keyframe(&entry.frame) {
                 self.is_steady[track] = false;
@@ -254,11 +262,11 @@ impl Subscriber {
     }
 
     fn join(&mut self, log: &Log, join: &JoinPoint, out: &mut Vec<u8>, chunk_size: u32) {
-        self.base = first_dts(log, join);
+        self.base = first_dts(log, join.seq);
         self.cursor = Some(Cursor { seq: join.seq });
         self.is_steady = [false; 3];
         self.awaits_keyframe = false;
-        self.send_headers(&join.headers, self.base, out, chunk_size);
+        self.send_headers(&join.headers, self.start_dts(), out, chunk_size);
     }
 
     /// Leaves out what it missed: on to the latest keyframe if that is ahead, else to the end of
@@ -279,7 +287,7 @@ impl Subscriber {
             || {
                 log.iter_from(log.first())
                     .last()
-                    .map_or(self.base, |entry| entry.frame.dts())
+                    .map_or_else(|| self.start_dts(), |entry| entry.frame.dts())
             },
             |entry| entry.frame.dts(),
         );
@@ -343,25 +351,32 @@ impl Subscriber {
         );
     }
 
-    /// Milliseconds since the subscriber's 0, on the wire's 32 bits.
+    fn start_dts(&self) -> i64 {
+        self.base.unwrap_or(0)
+    }
+
+    /// Milliseconds since the subscriber's 0, on the wire's 32 bits. What goes before its first
+    /// sound or picture is at 0.
     fn rebased(&self, dts: i64) -> u32 {
-        let elapsed = dts.saturating_sub(self.base).max(0);
+        let elapsed = self.base.map_or(0, |base| dts.saturating_sub(base).max(0));
         u32::try_from(elapsed & i64::from(u32::MAX)).expect("masked to 32 bits")
     }
 }
 
-/// The lowest dts among the first frames of the tracks from the join point on. Sound that belongs
-/// before the joined keyframe can come behind it, and must not end up below 0.
-fn first_dts(log: &Log, join: &JoinPoint) -> i64 {
+/// The lowest dts among the first frames of the tracks from `seq` on; `None` while there is
+/// neither sound nor picture. Sound that belongs before the joined keyframe can come behind it,
+/// and must not end up below 0.
+fn first_dts(log: &Log, seq: FrameSeq) -> Option<i64> {
     let first_of = |track| {
-        log.iter_from(join.seq)
+        log.iter_from(seq)
             .map(|entry| &entry.frame)
             .find(|frame| frame.track() == track && !frame.flags().is_sequence_header)
             .map(|frame| frame.dts())
     };
-    let video = first_of(Track::Video);
-    let sound = first_of(Track::Audio).or(join.sound_before);
-    video.into_iter().chain(sound).min().unwrap_or(0)
+    let picture = first_of(Track::Video);
+    let sound = first_of(Track::Audio);
+    let sound_to_come = picture.and_then(|_| log.last_sound());
+    picture.into_iter().chain(sound.or(sound_to_come)).min()
 }
 
 #[cfg(test)]

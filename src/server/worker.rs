@@ -51,6 +51,19 @@ pub(super) struct Shared {
     pub(super) admission: Admission,
 }
 
+impl Shared {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            session: Arc::new(config.session),
+            registry: Registry::new(config.timers.takeover_silence),
+            metrics: Metrics::default(),
+            started: Instant::now(),
+            admission: Admission::new(config.limits, config.workers.max(1)),
+            config,
+        }
+    }
+}
+
 /// Who an alarm is for: a connection's slot and which user of that slot.
 type AlarmKey = (usize, u64);
 
@@ -63,7 +76,7 @@ pub(super) struct Worker {
     pub(super) streams: Slab<LiveStream>,
     /// Streams with frames for other workers in this turn; may name one twice.
     pub(super) fed_streams: Vec<usize>,
-    /// Ends of grace, in no order: few at any time.
+    /// Ends of grace and of draining, in no order: few at any time.
     pub(super) graces: Vec<(Instant, usize, Epoch)>,
     /// Frames taken since the metrics were last told.
     pub(super) frames: u64,
@@ -72,6 +85,8 @@ pub(super) struct Worker {
     dirty_streams: Vec<usize>,
     /// Connections with something to read or to send, at most once each (`is_queued`).
     queue: Vec<usize>,
+    /// The connection that is being sent to: whom to close if that panics.
+    sending_to: Option<usize>,
     timers: Timers<AlarmKey>,
     pub(super) generations: u64,
     pub(super) poll: Poll,
@@ -87,7 +102,7 @@ pub(super) struct Worker {
 
 /// Why a connection is closed.
 #[derive(Debug)]
-enum CloseReason {
+pub(super) enum CloseReason {
     /// The peer closed its side, or our goodbye was read.
     Finished,
     /// The peer broke the protocol or was too slow.
@@ -120,6 +135,7 @@ impl Worker {
             stream_slots: HashMap::new(),
             dirty_streams: Vec::new(),
             queue: Vec::new(),
+            sending_to: None,
             timers: Timers::new(),
             generations: 0,
             poll,
@@ -247,6 +263,7 @@ impl Worker {
             if connection.closing != Closing::No {
                 continue;
             }
+            self.sending_to = Some(key);
             if !connection.can_write {
                 slowest = connection
                     .place()
@@ -270,6 +287,7 @@ impl Worker {
                 Err(error) => failed.push((key, error)),
             }
         }
+        self.sending_to = None;
         live.flushed(slowest);
         self.shared.metrics.bytes_sent.add(bytes);
         if laps > 0 {
@@ -320,33 +338,46 @@ impl Worker {
                 continue;
             };
             connection.is_queued = false;
-            let served = self.guarded(|worker| worker.serve(key, now));
-            if let Err(reason) = served {
-                self.close(key, &reason, now);
-            }
+            self.guarded(Some(key), now, |worker| worker.serve(key, now));
         }
     }
 
-    /// Runs `job` for one connection; a panic in it becomes a reason to close that connection.
+    /// Runs `job`, for one connection or for the whole worker. An error closes that connection; so
+    /// does a panic, and whoever was being sent to is closed with it. The worker goes on.
     ///
-    /// What a panic can leave half done is that connection, which is closed, and the log or the
+    /// What a panic can leave half done is those connections, which are closed, and the log or the
     /// lists of one live stream, whose methods each go on from any state.
-    fn guarded(
+    pub(super) fn guarded(
         &mut self,
+        key: Option<usize>,
+        now: Instant,
         job: impl FnOnce(&mut Self) -> Result<(), CloseReason>,
-    ) -> Result<(), CloseReason> {
+    ) {
         let outcome = catch_unwind(AssertUnwindSafe(|| job(self)));
-        outcome.unwrap_or_else(|panic| {
+        let outcome = outcome.unwrap_or_else(|panic| {
             self.shared.metrics.panics.add(1);
             self.read_buffer.resize(READ_BUFFER_BYTES, 0);
             Err(CloseReason::Panic(panic_cause(panic.as_ref())))
-        })
+        });
+        let Err(reason) = outcome else {
+            return;
+        };
+        let culprits = [self.sending_to.take(), key];
+        if let (CloseReason::Panic(cause), [None, None]) = (&reason, culprits) {
+            log::error!("worker {}: a fault of ours: {cause}", self.id.0);
+        }
+        for key in culprits.into_iter().flatten() {
+            self.close(key, &reason, now);
+        }
     }
 
     /// Reads, acts and sends for one connection.
     fn serve(&mut self, key: usize, now: Instant) -> Result<(), CloseReason> {
         for _ in 0..READS_MAX {
-            let connection = &mut self.connections[key];
+            // What it asks for can close it: the end of a live stream that it also plays.
+            let Some(connection) = self.connections.get_mut(key) else {
+                return Ok(());
+            };
             let limit = self.shared.config.limits.reply_bytes_max;
             if !connection.can_read || connection.unsent_replies() > limit {
                 break;
@@ -387,7 +418,10 @@ impl Worker {
         }
         let input = buffer.get(..count).unwrap_or_default();
         let outcome = connection.session.handle_input(now, input);
-        while let Some(event) = self.connections[key].session.poll_event() {
+        while let Some(connection) = self.connections.get_mut(key) {
+            let Some(event) = connection.session.poll_event() else {
+                break;
+            };
             self.handle_event(key, event, now);
         }
         match outcome {
@@ -403,7 +437,9 @@ impl Worker {
         error: SessionError,
         now: Instant,
     ) -> Result<(), CloseReason> {
-        let connection = &mut self.connections[key];
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(());
+        };
         connection.collect_output();
         if connection.unsent_replies() == 0 {
             return Err(CloseReason::Session(error));
@@ -418,7 +454,9 @@ impl Worker {
 
     /// Sends what waits for one connection.
     fn send(&mut self, key: usize, now: Instant) -> Result<(), CloseReason> {
-        let connection = &mut self.connections[key];
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(());
+        };
         let log = connection
             .subscriber
             .as_ref()
@@ -432,6 +470,7 @@ impl Worker {
         if sent.has_more {
             self.queue(key);
         }
+        self.end_drained(key);
         let connection = &mut self.connections[key];
         if let (Closing::Flushing(_), 0) = (connection.closing, connection.unsent_replies()) {
             let timeout = self.shared.config.timers.close_timeout;
@@ -470,16 +509,15 @@ impl Worker {
                 continue;
             }
             connection.alarm = None;
-            match self.guarded(|worker| worker.on_alarm(key, now)) {
-                Ok(()) => {
-                    if let Some(connection) = self.connections.get_mut(key) {
-                        Self::arm(connection, &mut self.timers, &self.shared, key);
-                    }
-                }
-                Err(reason) => self.close(key, &reason, now),
+            self.guarded(Some(key), now, |worker| worker.on_alarm(key, now));
+            if let Some(connection) = self.connections.get_mut(key) {
+                Self::arm(connection, &mut self.timers, &self.shared, key);
             }
         }
-        self.end_graces(now);
+        self.guarded(None, now, |worker| {
+            worker.end_graces(now);
+            Ok(())
+        });
     }
 
     fn on_alarm(&mut self, key: usize, now: Instant) -> Result<(), CloseReason> {
@@ -523,13 +561,16 @@ impl Worker {
             let Some(live) = self.streams.get(stream) else {
                 continue;
             };
-            let is_vacant = matches!(
-                live.source,
-                Source::Here { epoch, publisher: None } if epoch == grace_epoch
-            );
-            if is_vacant {
-                log::info!("{}: its publisher did not come back", live.name);
-                self.end_stream(stream, grace_epoch);
+            match live.source {
+                Source::Here {
+                    epoch,
+                    publisher: None,
+                } if epoch == grace_epoch => {
+                    log::info!("{}: its publisher did not come back", live.name);
+                    self.end_stream(stream, grace_epoch, now);
+                }
+                Source::Ended { epoch } if epoch == grace_epoch => self.end_draining(stream),
+                _ => {}
             }
         }
     }
@@ -580,7 +621,10 @@ impl Worker {
             if live.is_listed {
                 self.dirty_streams.push(slot);
             } else if live.flush_at.is_some() {
-                self.flush_stream(slot, now);
+                self.guarded(None, now, |worker| {
+                    worker.flush_stream(slot, now);
+                    Ok(())
+                });
             }
         }
         if self.frames > 0 {
@@ -613,3 +657,6 @@ fn panic_cause(panic: &(dyn Any + Send)) -> String {
         .unwrap_or("panic without a message")
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::support::onlookers::assert_stops_well;
 use crate::support::packets::{Tolerance, assert_same, packets};
 use crate::support::peers::{Player, Playing, Publisher};
 use crate::support::process::{Finished, Process};
-use crate::support::raw::{RawPeer, shifted, tag_message};
+use crate::support::raw::{RawPeer, shifted, string, tag_message};
 use crate::support::server::Server;
 use crate::support::tempdir::TempDir;
 use crate::support::wait_for;
@@ -405,6 +405,27 @@ fn players_vanish_while_the_stream_ends() {
         sending.join().unwrap();
         leaving.join().unwrap();
     }
+}
+
+/// Publishers that play their own stream and are gone before the answer to their goodbye: its end
+/// is sent to the very connection that is being served.
+#[test]
+fn peers_that_play_their_own_stream_vanish_while_they_end_it() {
+    let server = Server::start(&["--workers", "1"]);
+    let tags = flv::read(&Sample::Tiny.path()).unwrap();
+    for number in 0..50 {
+        let key = number.to_string();
+        let mut peer = RawPeer::publish(server.port, "live", &key);
+        peer.command(0, "createStream", 4.0, &[5], &[]);
+        peer.wait_for(b"_result");
+        peer.command(2, "play", 5.0, &[5], &string(&key));
+        peer.send_tags(&tags);
+        let one = [&[0], 1.0_f64.to_be_bytes().as_slice()].concat();
+        peer.command(0, "deleteStream", 6.0, &[5], &one);
+    }
+    server.process.wait_said(50, ": ended live/");
+    let said = server.stop().stderr.join("\n");
+    assert!(!said.contains("fault of ours"), "{said}");
 }
 
 /// Players vanish, by a reset, in the very moment in which the server stops. Other publishers

@@ -22,6 +22,18 @@ fn frame(track: Track, dts: i64, is_keyframe: bool) -> Frame {
         is_keyframe,
         ..FrameFlags::default()
     };
+    flagged(track, dts, flags)
+}
+
+fn header(track: Track, dts: i64) -> Frame {
+    let flags = FrameFlags {
+        is_sequence_header: true,
+        ..FrameFlags::default()
+    };
+    flagged(track, dts, flags)
+}
+
+fn flagged(track: Track, dts: i64, flags: FrameFlags) -> Frame {
     let separator = Separator {
         byte: 0xC6,
         stride: 4096,
@@ -85,6 +97,43 @@ fn a_worker_that_listens_from_the_start_gets_every_frame() {
     }
     assert_eq!(dts(&mirror), [0, 5, 40, 45, 80, 85]);
     assert_eq!(dts(&home), dts(&mirror));
+}
+
+#[test]
+fn a_worker_that_is_served_late_in_the_first_turn_still_gets_every_frame() {
+    let now = Instant::now();
+    let (addresses, feeds, _poll) = addresses(16);
+    let mut home = home(&[THERE]);
+    home.subscribers.push(1);
+    let mut mirror = mirror();
+    home.publish(frame(Track::Audio, 0, false), FLUSH, now);
+    for at in [5, 40, 80] {
+        home.publish(frame(Track::Video, at, true), FLUSH, now);
+    }
+    home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
+    for feed in feeds.try_iter() {
+        mirror.take_feed(feed.content, FLUSH, now);
+    }
+    assert_eq!(dts(&mirror), [0, 5, 40, 80]);
+}
+
+#[test]
+fn a_worker_that_comes_between_a_new_header_and_its_keyframe_gets_no_old_frames() {
+    let now = Instant::now();
+    let (addresses, feeds, _poll) = addresses(16);
+    let mut home = home(&[]);
+    home.subscribers.push(1);
+    home.publish(frame(Track::Video, 0, true), FLUSH, now);
+    home.publish(header(Track::Video, 40), FLUSH, now);
+    home.add_fed_worker(THERE);
+    let mut mirror = mirror();
+    home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
+    home.publish(frame(Track::Video, 40, true), FLUSH, now);
+    home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
+    for feed in feeds.try_iter() {
+        mirror.take_feed(feed.content, FLUSH, now);
+    }
+    assert_eq!(dts(&mirror), [40, 40]);
 }
 
 #[test]

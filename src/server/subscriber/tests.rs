@@ -88,8 +88,12 @@ struct Reader {
 
 impl Reader {
     fn new() -> Self {
+        Self::from(None)
+    }
+
+    fn from(start: Option<FrameSeq>) -> Self {
         Self {
-            subscriber: Subscriber::new(MSID),
+            subscriber: Subscriber::new(MSID, start),
             output: Vec::new(),
             received: Vec::new(),
         }
@@ -210,6 +214,36 @@ fn sound_that_comes_after_the_join_is_not_before_zero() {
     stream.sound(995);
     reader.take(&stream.log, EVERYTHING);
     assert_eq!(reader.summary(), [(9, 10, 'K'), (8, 5, 'a')]);
+}
+
+#[test]
+fn one_that_was_there_before_the_first_frame_misses_nothing() {
+    let mut stream = Stream::new(1 << 20);
+    let mut reader = Reader::from(stream.log.start_point());
+    stream.header(Track::Video, b"H");
+    stream.header(Track::Audio, b"h");
+    assert_eq!(reader.take(&stream.log, EVERYTHING), 0);
+    stream.sound(0);
+    assert_eq!(stream.log.start_point(), None);
+    for dts in [10, 1010, 2010] {
+        stream.key(dts, 300);
+        stream.inter(dts + 40, 200);
+    }
+    reader.take(&stream.log, EVERYTHING);
+    assert_eq!(
+        reader.summary(),
+        [
+            (9, 0, 'H'),
+            (8, 0, 'h'),
+            (8, 0, 'a'),
+            (9, 10, 'K'),
+            (9, 50, 'v'),
+            (9, 1010, 'K'),
+            (9, 1050, 'v'),
+            (9, 2010, 'K'),
+            (9, 2050, 'v'),
+        ]
+    );
 }
 
 #[test]
