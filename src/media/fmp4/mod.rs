@@ -98,8 +98,10 @@ struct Track {
     /// Whole samples of the open fragment.
     samples: Vec<Sample>,
     last_duration: Option<u32>,
-    /// Parameter sets to be put before the next keyframe, length-prefixed.
-    in_band: Vec<u8>,
+    /// Parameter sets to be put before each keyframe, length-prefixed. `None` while all sequence
+    /// headers were alike; from then on those of the last one, be it the first again, since
+    /// a decoder keeps the sets that it was told last.
+    in_band: Option<Vec<u8>>,
 }
 
 impl Writer {
@@ -243,16 +245,16 @@ impl Writer {
             return self.note(Note::VideoLeftOut(header.codec));
         }
         if is_header {
-            if config != payload {
-                self.video.in_band = parameter_sets(header.codec, payload, length_size);
+            if config != payload || self.video.in_band.is_some() {
+                self.video.in_band = Some(parameter_sets(header.codec, payload, length_size));
                 self.note(Note::ConfigChanged);
             }
             return;
         }
         let is_sync = header.is_keyframe();
         let mut data = Vec::new();
-        if is_sync {
-            data.extend_from_slice(&self.video.in_band);
+        if is_sync && let Some(sets) = &self.video.in_band {
+            data.extend_from_slice(sets);
         }
         data.extend_from_slice(&mend_start_codes(payload, length_size));
         let elapsed = self.push(

@@ -177,25 +177,41 @@ fn sound_alone_makes_a_file_and_other_codecs_are_named() {
 
 #[test]
 fn a_new_configuration_goes_before_its_keyframe() {
-    let tags = tags();
-    let header = tags
-        .iter()
-        .find(|tag| tag.kind == TagKind::Video && tag.is_sequence_header())
-        .unwrap();
-    let mut changed = header.clone();
-    // Another level: the record differs, its parameter sets stay readable.
-    changed.body[8] ^= 1;
-    let mut all = tags.clone();
-    all.push(changed);
-    all.push(Tag::video(60_000, avc_frame(true, 0, &[0, 0, 0, 1, 0x65])));
+    let first = sequence_header(TagKind::Video);
+    let mut second = first.clone();
+    // Another level, in the record and in its SPS.
+    let sps = AvcConfig::parse(&first.body[5..]).unwrap().sps[0].clone();
+    let sps_at = first.body.windows(sps.len()).position(|at| at == sps);
+    second.body[8] ^= 1;
+    second.body[sps_at.unwrap() + 3] ^= 1;
+    let keyframe = |dts| Tag::video(dts, avc_frame(true, 0, &[0, 0, 0, 1, 0x65]));
+    let all = [
+        first.clone(),
+        keyframe(0),
+        first.clone(),
+        keyframe(40),
+        second.clone(),
+        keyframe(80),
+        first.clone(),
+        keyframe(120),
+        keyframe(160),
+    ];
     let (bytes, notes) = write(&all);
     assert_eq!(notes, [Note::ConfigChanged]);
-    let (.., last) = samples(&bytes)
-        .into_iter()
-        .max_by_key(|sample| sample.1)
-        .unwrap();
-    assert!(last.len() > 5 && last.ends_with(&[0, 0, 0, 1, 0x65]));
-    assert_eq!(last[4] & 0x1F, 7, "an SPS comes first");
+    // The decoder keeps what it was told last: the first configuration has to be told again.
+    let expected = [None, None, Some(&second), Some(&first), Some(&first)];
+    for (sample, header) in samples(&bytes).iter().zip(expected) {
+        let mut data = Vec::new();
+        if let Some(header) = header {
+            let config = AvcConfig::parse(&header.body[5..]).unwrap();
+            for unit in config.sps.iter().chain(&config.pps) {
+                put_nal_unit(&mut data, unit, 4);
+            }
+        }
+        data.extend_from_slice(&[0, 0, 0, 1, 0x65]);
+        assert_eq!(sample.3, data, "at {}", sample.1);
+    }
+    assert_eq!(samples(&bytes).len(), expected.len());
 }
 
 fn sequence_header(kind: TagKind) -> Tag {
