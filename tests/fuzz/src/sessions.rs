@@ -48,15 +48,16 @@ pub fn server_session(data: &[u8]) {
     let [mode, cut, input @ ..] = data else {
         return;
     };
-    let input = with_handshake(mode & 0x80 != 0, input);
+    let hello = hello(*mode);
     let now = Instant::now();
     // Requests wait for the caller, who sees them later when more input comes at once, so how
     // the input is cut may change what happens: a `pause` right behind a `play` finds it accepted
     // or not. Pieces in which two commands cannot end must not change anything.
-    let bytewise = serve(*mode, now, input.chunks(1));
-    let split = serve(*mode, now, pieces(&input, cut % COMMAND_BYTES_MIN_TIMES_8));
+    let bytewise = serve(*mode, now, hello.clone().chain(input.chunks(1)));
+    let split = pieces(input, cut % COMMAND_BYTES_MIN_TIMES_8);
+    let split = serve(*mode, now, hello.clone().chain(split));
     compare(&bytewise, &split);
-    let whole = serve(*mode, now, std::iter::once(input.as_slice()));
+    let whole = serve(*mode, now, hello.clone().chain(std::iter::once(input)));
     assert!(whole.sent.len() <= ANSWER_BYTES_MAX + AMPLIFICATION_MAX * input.len());
 }
 
@@ -66,23 +67,23 @@ pub fn client_session(data: &[u8]) {
     let [mode, cut, input @ ..] = data else {
         return;
     };
-    let input = with_handshake(mode & 0x80 != 0, input);
+    let hello = hello(*mode);
     let now = Instant::now();
-    let whole = connect(*mode, now, std::iter::once(input.as_slice()));
-    let split = connect(*mode, now, pieces(&input, *cut));
+    let whole = connect(*mode, now, hello.clone().chain(std::iter::once(input)));
+    let split = connect(*mode, now, hello.clone().chain(pieces(input, *cut)));
     compare(&whole, &split);
     assert!(whole.sent.len() <= ANSWER_BYTES_MAX + AMPLIFICATION_MAX * input.len());
 }
 
-/// A handshake is 3073 bytes that a fuzzer would have to keep; mostly it is put in front here.
-fn with_handshake(is_part_of_input: bool, input: &[u8]) -> Vec<u8> {
-    if is_part_of_input {
-        return input.to_vec();
-    }
-    let mut bytes = vec![3];
-    bytes.extend_from_slice(&BLOCKS);
-    bytes.extend_from_slice(input);
-    bytes
+/// What comes before the input: a handshake, in one piece, which a fuzzer would otherwise have to
+/// carry along in every input; or nothing, and the input is to bring its own.
+fn hello(mode: u8) -> std::option::IntoIter<&'static [u8]> {
+    const HELLO: &[u8] = &{
+        let mut hello = [0; 1 + BLOCKS.len()];
+        hello[0] = 3;
+        hello
+    };
+    (mode & 0x80 == 0).then_some(HELLO).into_iter()
 }
 
 #[derive(Debug, Default)]
