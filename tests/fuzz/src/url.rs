@@ -1,6 +1,6 @@
 //! URLs, as typed by people and as sent by servers.
 
-use millstream::rtmp::url::RtmpUrl;
+use millstream::rtmp::url::{RtmpUrl, URL_BYTES_MAX};
 
 /// The whole input is a URL; what stands behind a newline is a tcUrl to go on with.
 pub fn url(data: &[u8]) {
@@ -21,13 +21,12 @@ pub fn url(data: &[u8]) {
 /// Written out and read again it is the same URL.
 fn check(url: &RtmpUrl) {
     check_fields(url);
-    let again = RtmpUrl::parse(&full_text(url));
-    assert_eq!(
-        again.as_ref(),
-        Ok(url),
-        "changed by writing it as {}",
-        full_text(url)
-    );
+    let text = full_text(url);
+    // Three bytes for one, which user and password take when written, may be too many.
+    if text.len() <= URL_BYTES_MAX {
+        let again = RtmpUrl::parse(&text);
+        assert_eq!(again.as_ref(), Ok(url), "changed by writing it as {text}");
+    }
 }
 
 fn check_fields(url: &RtmpUrl) {
