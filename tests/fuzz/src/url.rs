@@ -33,16 +33,11 @@ fn check_fields(url: &RtmpUrl) {
     assert!(!url.host.is_empty());
     assert!(url.port != 0, "port 0 stands for the default");
     assert!(!url.tc_url().contains('\n') && !url.authority().contains('@'));
-    // What a person reads in a log holds no password.
-    if let Some(password) = url.password.as_ref().filter(|p| p.len() > 12) {
-        let shown = format!("{url} {url:?}");
-        let elsewhere = url.tc_url().contains(password)
-            || url.stream_name.contains(password)
-            || url
-                .user
-                .as_ref()
-                .is_some_and(|user| user.contains(password));
-        assert!(elsewhere || !shown.contains(password), "shows the password");
+    // What a person reads in a log is the same whatever the password is.
+    if url.password.is_some() {
+        let mut other = url.clone();
+        other.password = Some("another".to_owned());
+        assert_eq!(format!("{url} {url:?}"), format!("{other} {other:?}"));
     }
 }
 
