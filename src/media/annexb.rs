@@ -201,11 +201,16 @@ impl UnitReader {
     /// # Errors
     /// [`AnnexBError::UnitTooLarge`], and the same ever after.
     pub fn poll_unit(&mut self) -> Result<Option<AccessUnit>, AnnexBError> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if self.failed.is_none() {
+            self.failed = self.advance().err();
         }
-        self.advance()
-            .inspect_err(|&error| self.failed = Some(error))
+        // What was complete before the fault comes out before it.
+        let unit = self.ready.take();
+        self.units += u64::from(unit.is_some());
+        match self.failed {
+            Some(error) if unit.is_none() => Err(error),
+            _ => Ok(unit),
+        }
     }
 
     /// Says that the input has ended; the last access unit comes out of the next
@@ -231,19 +236,21 @@ impl UnitReader {
         self.dropped_pictures
     }
 
-    fn advance(&mut self) -> Result<Option<AccessUnit>, AnnexBError> {
+    /// Reads units until an access unit is ready or no more have come.
+    fn advance(&mut self) -> Result<(), AnnexBError> {
         while self.ready.is_none() {
-            let Some(unit) = self.splitter.next_unit()? else {
-                if self.splitter.is_finished() || self.has_next_begun() {
-                    self.ready = self.current.take();
+            match self.splitter.next_unit() {
+                Ok(Some(unit)) => self.on_unit(&unit)?,
+                fault_or_nothing => {
+                    let is_end = fault_or_nothing.is_ok() && self.splitter.is_finished();
+                    if is_end || self.has_next_begun() {
+                        self.ready = self.current.take();
+                    }
+                    return fault_or_nothing.map(|_| ());
                 }
-                break;
-            };
-            self.on_unit(&unit)?;
+            }
         }
-        let unit = self.ready.take();
-        self.units += u64::from(unit.is_some());
-        Ok(unit)
+        Ok(())
     }
 
     /// Whether the unit that is still coming in starts a picture. Without this a live stream

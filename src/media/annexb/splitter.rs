@@ -46,12 +46,15 @@ impl Splitter {
         self.is_finished
     }
 
-    /// What has come so far of a unit that is not complete.
+    /// What has come so far of a unit that is not complete or too large, up to the largest size:
+    /// the same bytes that the whole unit will begin with. Zeros at the end may not belong to it.
     pub(super) fn head(&self) -> &[u8] {
-        match self.is_inside {
-            true => self.buffer.get(self.start..).unwrap_or_default(),
-            false => &[],
+        if !self.is_inside {
+            return &[];
         }
+        let end = find_start_code(&self.buffer, self.scanned).unwrap_or(self.buffer.len());
+        let end = end.min(self.start.saturating_add(self.unit_size_max));
+        trim_trailing_zeros(self.buffer.get(self.start..end).unwrap_or_default())
     }
 
     /// The next unit without start code and trailing zeros; never empty.
@@ -62,13 +65,14 @@ impl Splitter {
                 Some(at) => at,
                 None if self.is_finished => self.buffer.len(),
                 None => {
+                    self.check_size(self.buffer.len())?;
+                    self.forget_zeros();
                     // The last two bytes may be the beginning of a start code.
                     let checked = self.buffer.len().saturating_sub(2);
                     self.scanned = self.scanned.max(checked);
                     if !self.is_inside {
                         self.start = self.scanned;
                     }
-                    self.check_size(self.buffer.len())?;
                     return Ok(None);
                 }
             };
@@ -85,12 +89,25 @@ impl Splitter {
         }
     }
 
+    /// Zeros at the end do not count: how many of them have come depends on the pieces.
     fn check_size(&self, end: usize) -> Result<(), AnnexBError> {
-        if self.is_inside && end.saturating_sub(self.start) > self.unit_size_max {
-            return Err(AnnexBError::UnitTooLarge {
-                limit: self.unit_size_max,
-            });
+        let limit = self.unit_size_max;
+        let behind = self.start.saturating_add(limit)..end;
+        let is_too_large = |bytes: &[u8]| bytes.iter().any(|&byte| byte != 0);
+        match self.buffer.get(behind) {
+            Some(bytes) if self.is_inside && is_too_large(bytes) => {
+                Err(AnnexBError::UnitTooLarge { limit })
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Of the zeros behind the largest size, which are all that is there, keeps as many as a start
+    /// code needs: anything else behind them is too much, however many they were.
+    fn forget_zeros(&mut self) {
+        let kept = self.start.saturating_add(self.unit_size_max);
+        if self.is_inside {
+            self.buffer.truncate(kept.saturating_add(2));
+        }
     }
 }

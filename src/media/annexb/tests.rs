@@ -101,6 +101,87 @@ fn any_split_gives_the_same_units() {
     }
 }
 
+/// What comes out up to the end or a fault.
+fn outcome(unit_size_max: usize, pieces: &[&[u8]]) -> (Vec<AccessUnit>, Option<AnnexBError>) {
+    let mut reader = UnitReader::with_unit_size_max(AnnexBCodec::Avc, unit_size_max);
+    let mut units = Vec::new();
+    for piece in pieces {
+        reader.handle_input(piece);
+        loop {
+            match reader.poll_unit() {
+                Ok(Some(unit)) => units.push(unit),
+                Ok(None) => break,
+                Err(error) => return (units, Some(error)),
+            }
+        }
+    }
+    reader.finish();
+    while let Ok(Some(unit)) = reader.poll_unit() {
+        units.push(unit);
+    }
+    (units, reader.outcome().err())
+}
+
+#[test]
+fn zeros_and_bounds_mean_the_same_however_the_stream_is_cut() {
+    let start = stream(&[
+        hex(SPS_FIELDS),
+        hex(PPS),
+        slice(0x65, "1 0001000 1 0000 0 1 000000"),
+    ]);
+    let picture = slice(0x41, "1 00110 1 0001 0 000010");
+    let code = [0, 0, 1];
+    let long = |size: usize| [&picture[..], &[0xAB; 300][..size - picture.len()]].concat();
+    let limit = 200;
+    let too_large = Some(AnnexBError::UnitTooLarge { limit });
+    for (name, rest, count, error) in [
+        (
+            "a slice whose header would go on in the zeros behind it",
+            [&code[..], &[0x21, 0x65, 0xFF], &[0; 100], &code, &picture].concat(),
+            2,
+            None,
+        ),
+        (
+            "zeros behind a unit, more than a unit may have",
+            [&code[..], &picture, &[0; 500], &code, &picture].concat(),
+            3,
+            None,
+        ),
+        (
+            "zeros inside a unit, more than it may have",
+            [&code[..], &picture, &[0; 500], &picture].concat(),
+            0,
+            too_large,
+        ),
+        (
+            "a unit as long as it may be, its length counted",
+            [&code[..], &long(limit - 4), &[0], &code, &picture].concat(),
+            3,
+            None,
+        ),
+        (
+            "a picture too large by its length",
+            [&code[..], &long(limit), &[0], &code, &picture].concat(),
+            1,
+            too_large,
+        ),
+        (
+            "a unit too large",
+            [&code[..], &long(limit + 1), &code, &picture].concat(),
+            1,
+            too_large,
+        ),
+    ] {
+        let stream = [&start[..], &rest].concat();
+        let whole = outcome(limit, &[&stream]);
+        assert_eq!((whole.0.len(), whole.1), (count, error), "{name}");
+        for size in 1..stream.len() {
+            let pieces: Vec<&[u8]> = stream.chunks(size).collect();
+            assert_eq!(outcome(limit, &pieces), whole, "{name}: pieces of {size}");
+        }
+    }
+}
+
 #[test]
 fn a_unit_comes_out_once_the_next_has_begun() {
     for (codec, bytes) in BOTH {

@@ -7,7 +7,7 @@ use millstream::media::sniff;
 use super::pieces::pieces;
 
 /// Larger access units than this are refused.
-const UNIT_SIZE_MAX: usize = 4096;
+const UNIT_SIZE_MAX: usize = 512;
 
 /// First byte: codec; second: where to cut.
 pub fn annexb(data: &[u8]) {
