@@ -136,21 +136,29 @@ pub fn put_nal_unit(out: &mut Vec<u8>, unit: &[u8], length_size: u8) {
     }
 }
 
-/// Mends frames of encoders that send start codes where lengths belong.
+/// A frame with lengths of `to` bytes, made of one that should have lengths of `from` bytes.
 ///
-/// Returns the frame as it is when its lengths add up (a length of 1 looks like a start code,
-/// so lengths are tried first) or when it holds no start code at its beginning. Otherwise every
-/// unit gets a length of `length_size` bytes; a unit too long for that stays out.
-pub fn mend_start_codes(frame: &[u8], length_size: u8) -> Cow<'_, [u8]> {
+/// Encoders that send start codes in their place are put up with: a frame that begins with one
+/// and whose lengths do not add up is taken for such (lengths are tried first, since one of 1
+/// looks like a start code). A unit too long for a length of `to` bytes stays out, and so does
+/// what lies behind a length that lies, unless nothing is to be changed: then the frame is
+/// returned as it is.
+pub fn with_lengths(frame: &[u8], from: u8, to: u8) -> Cow<'_, [u8]> {
+    fn put<'a>(units: impl Iterator<Item = &'a [u8]>, to: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        for unit in units {
+            put_nal_unit(&mut out, unit, to);
+        }
+        out
+    }
     let starts = frame.starts_with(&[0, 0, 1]) || frame.starts_with(&[0, 0, 0, 1]);
-    if !starts || is_length_prefixed(frame, length_size) {
-        return Cow::Borrowed(frame);
+    if starts && !is_length_prefixed(frame, from) {
+        Cow::Owned(put(start_coded(frame), to))
+    } else if from == to {
+        Cow::Borrowed(frame)
+    } else {
+        Cow::Owned(put(length_prefixed(frame, from), to))
     }
-    let mut out = Vec::with_capacity(frame.len() + 8);
-    for unit in start_coded(frame) {
-        put_nal_unit(&mut out, unit, length_size);
-    }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -208,15 +216,17 @@ mod tests {
     #[test]
     fn start_codes_in_frames_are_mended_lengths_are_not() {
         let lengths = [0, 0, 0, 1, 0x65];
-        assert!(matches!(mend_start_codes(&lengths, 4), Cow::Borrowed(_)));
+        assert!(matches!(with_lengths(&lengths, 4, 4), Cow::Borrowed(_)));
         let codes = [0, 0, 0, 1, 0x65, 1, 2, 0, 0, 1, 0x41];
         assert_eq!(
-            *mend_start_codes(&codes, 4),
+            *with_lengths(&codes, 4, 4),
             [0, 0, 0, 3, 0x65, 1, 2, 0, 0, 0, 1, 0x41]
         );
-        assert_eq!(*mend_start_codes(&codes, 2), [0, 3, 0x65, 1, 2, 0, 1, 0x41]);
+        assert_eq!(*with_lengths(&codes, 2, 2), [0, 3, 0x65, 1, 2, 0, 1, 0x41]);
         let neither = [9, 9, 9];
-        assert_eq!(*mend_start_codes(&neither, 4), neither);
+        assert_eq!(*with_lengths(&neither, 4, 4), neither);
+        assert_eq!(*with_lengths(&lengths, 4, 1), [1, 0x65]);
+        assert_eq!(*with_lengths(&[1, 0x65, 9], 1, 3), [0, 0, 1, 0x65]);
     }
 
     proptest! {
@@ -234,10 +244,12 @@ mod tests {
         fn any_frame_any_length_size(
             frame in proptest::collection::vec(any::<u8>(), 0..60),
             length_size in any::<u8>(),
+            other in 1_u8..=4,
         ) {
             let total: usize = length_prefixed(&frame, length_size).map(<[u8]>::len).sum();
             prop_assert!(total <= frame.len());
-            mend_start_codes(&frame, length_size);
+            let rewritten = with_lengths(&frame, length_size, other);
+            prop_assert!(length_size == other || is_length_prefixed(&rewritten, other));
         }
     }
 }

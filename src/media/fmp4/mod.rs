@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use crate::media::codec::aac::strip_adts;
 use crate::media::codec::avc::AvcConfig;
 use crate::media::codec::hevc::HevcConfig;
-use crate::media::codec::nal::{mend_start_codes, put_nal_unit};
+use crate::media::codec::nal::{put_nal_unit, with_lengths};
 use crate::media::flv::{
     AudioCodec, AudioHeader, AudioPacket, Tag, TagKind, VideoCodec, VideoHeader, VideoPacket,
 };
@@ -98,10 +98,18 @@ struct Track {
     /// Whole samples of the open fragment.
     samples: Vec<Sample>,
     last_duration: Option<u32>,
-    /// Parameter sets to be put before each keyframe, length-prefixed. `None` while all sequence
-    /// headers were alike; from then on those of the last one, be it the first again, since
-    /// a decoder keeps the sets that it was told last.
-    in_band: Option<Vec<u8>>,
+    /// `None` while all sequence headers were alike; from then on the last one, be it the first
+    /// again, since a decoder keeps the parameter sets that it was told last.
+    changed: Option<InBand>,
+}
+
+/// A decoder configuration as it goes into the samples.
+#[derive(Debug)]
+struct InBand {
+    /// To be put before each keyframe, behind lengths as the file has them.
+    parameter_sets: Vec<u8>,
+    /// Bytes of length before each NAL unit of the frames that come in.
+    length_size: u8,
 }
 
 impl Writer {
@@ -245,18 +253,26 @@ impl Writer {
             return self.note(Note::VideoLeftOut(header.codec));
         }
         if is_header {
-            if config != payload || self.video.in_band.is_some() {
-                self.video.in_band = Some(parameter_sets(header.codec, payload, length_size));
+            if config != payload || self.video.changed.is_some() {
+                if let Some(config) = InBand::of(header.codec, payload, length_size) {
+                    self.video.changed = Some(config);
+                }
                 self.note(Note::ConfigChanged);
             }
             return;
         }
         let is_sync = header.is_keyframe();
-        let mut data = Vec::new();
-        if is_sync && let Some(sets) = &self.video.in_band {
-            data.extend_from_slice(sets);
+        let changed = self.video.changed.as_ref();
+        let length_size_in = changed.map_or(length_size, |config| config.length_size);
+        let frame = with_lengths(payload, length_size_in, length_size);
+        if frame.is_empty() {
+            return;
         }
-        data.extend_from_slice(&mend_start_codes(payload, length_size));
+        let mut data = Vec::new();
+        if let Some(config) = changed.filter(|_| is_sync) {
+            data.extend_from_slice(&config.parameter_sets);
+        }
+        data.extend_from_slice(&frame);
         let elapsed = self.push(
             TagKind::Video,
             Sample {
@@ -389,27 +405,29 @@ impl Track {
     }
 }
 
-/// The parameter sets of a decoder configuration, each behind a length of `length_size` bytes.
-fn parameter_sets(codec: VideoCodec, record: &[u8], length_size: u8) -> Vec<u8> {
-    let mut out = Vec::new();
-    match codec {
-        VideoCodec::Avc => {
-            if let Ok(config) = AvcConfig::parse(record) {
-                for unit in config.sps.iter().chain(&config.pps) {
-                    put_nal_unit(&mut out, unit, length_size);
-                }
+impl InBand {
+    /// `None` if the record cannot be read. `length_size` is the one that the file has.
+    fn of(codec: VideoCodec, record: &[u8], length_size: u8) -> Option<Self> {
+        let (sets, length_size_in) = match codec {
+            VideoCodec::Avc => {
+                let config = AvcConfig::parse(record).ok()?;
+                ([Vec::new(), config.sps, config.pps], config.length_size)
             }
-        }
-        VideoCodec::Hevc => {
-            if let Ok(config) = HevcConfig::parse(record) {
-                for unit in config.vps.iter().chain(&config.sps).chain(&config.pps) {
-                    put_nal_unit(&mut out, unit, length_size);
-                }
+            VideoCodec::Hevc => {
+                let config = HevcConfig::parse(record).ok()?;
+                ([config.vps, config.sps, config.pps], config.length_size)
             }
+            _ => return None,
+        };
+        let mut parameter_sets = Vec::new();
+        for unit in sets.iter().flatten() {
+            put_nal_unit(&mut parameter_sets, unit, length_size);
         }
-        _ => {}
+        Some(Self {
+            parameter_sets,
+            length_size: length_size_in,
+        })
     }
-    out
 }
 
 #[cfg(test)]

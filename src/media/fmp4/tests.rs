@@ -214,6 +214,53 @@ fn a_new_configuration_goes_before_its_keyframe() {
     assert_eq!(samples(&bytes).len(), expected.len());
 }
 
+#[test]
+fn frames_behind_lengths_of_another_size_are_rewritten() {
+    let first = sequence_header(TagKind::Video);
+    let mut second = first.clone();
+    // lengthSizeMinusOne of the avcC record behind the five bytes of the tag.
+    second.body[9] = 0xFD;
+    let frame = |dts, is_keyframe, data| Tag::video(dts, avc_frame(is_keyframe, 0, data));
+    let (four, two) = ([0, 0, 0, 2, 0x65, 1], [0, 2, 0x65, 1, 0, 0, 0, 1, 0x65]);
+    let mixed = [
+        first.clone(),
+        frame(0, true, &four),
+        second.clone(),
+        frame(40, true, &two),
+        frame(80, false, &[0, 1, 0x41]),
+        // Start codes are mended to what the file has.
+        frame(120, false, &[0, 0, 0, 1, 0x41, 7]),
+        // A length that lies: what can be told apart is kept.
+        frame(160, false, &[0, 1, 0x41, 0, 9, 0x41]),
+        first.clone(),
+        frame(200, false, &[0, 0, 0, 1, 0x41]),
+    ];
+    let (bytes, notes) = write(&mixed);
+    assert_eq!(notes, [Note::ConfigChanged]);
+    let found: Vec<Vec<u8>> = samples(&bytes).into_iter().map(|sample| sample.3).collect();
+    assert_eq!(found[0], four);
+    assert_eq!(found[1][4] & 0x1F, 7, "an SPS comes first");
+    assert!(found[1].ends_with(&[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x65]));
+    assert_eq!(found[2], [0, 0, 0, 1, 0x41]);
+    assert_eq!(found[3], [0, 0, 0, 2, 0x41, 7]);
+    assert_eq!(found[4], [0, 0, 0, 1, 0x41]);
+    assert_eq!(found[5], [0, 0, 0, 1, 0x41]);
+    assert_eq!(found.len(), 6);
+    // The other way: a unit that two bytes cannot count is left out, and so is a frame of it alone.
+    let long = [&[0, 1, 0, 0][..], &[0x41; 0x1_0000]].concat();
+    let small = [
+        second,
+        frame(0, true, &[0, 2, 0x65, 1]),
+        first,
+        frame(40, false, &[&long[..], &[0, 0, 0, 1, 0x41]].concat()),
+        frame(80, false, &long),
+        frame(120, false, &[0, 0, 0, 1, 0x41]),
+    ];
+    let found = samples(&write(&small).0);
+    let data: Vec<&[u8]> = found.iter().map(|sample| &sample.3[..]).collect();
+    assert_eq!(data, [&[0, 2, 0x65, 1][..], &[0, 1, 0x41], &[0, 1, 0x41]]);
+}
+
 fn sequence_header(kind: TagKind) -> Tag {
     let is_wanted = |tag: &Tag| tag.kind == kind && tag.is_sequence_header();
     tags().into_iter().find(is_wanted).unwrap()
