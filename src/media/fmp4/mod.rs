@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 use crate::media::codec::aac::strip_adts;
 use crate::media::codec::avc::AvcConfig;
-use crate::media::codec::hevc::HevcConfig;
+use crate::media::codec::hevc::{HevcConfig, is_hevc_record};
 use crate::media::codec::nal::{put_nal_unit, with_lengths};
 use crate::media::flv::{
     AudioCodec, AudioHeader, AudioPacket, Tag, TagKind, VideoCodec, VideoHeader, VideoPacket,
@@ -68,6 +68,8 @@ pub struct Writer {
     /// Tags that wait for the tracks to be known; `None` when the file has begun.
     held: Option<Held>,
     has_begun: bool,
+    /// Whether the last record that was labelled AVC was one of HEVC: its frames are, too.
+    is_avc_hevc: bool,
     /// Number of the next fragment.
     sequence: u32,
     /// Dts of the first sample of the open fragment.
@@ -333,14 +335,27 @@ impl Writer {
         }
     }
 
-    /// The header of track 0 of a video body, and what is behind it.
+    /// The header of track 0 of a video body, with the codec that it really is, and what is
+    /// behind it.
     fn parse_video<'a>(&mut self, body: &'a [u8]) -> Option<(VideoHeader, &'a [u8])> {
         let mut header = VideoHeader::parse(body).ok()?;
         while header.track_id != 0 {
             self.note(Note::TrackLeftOut(TagKind::Video));
             header = header.next_track(body).ok()??;
         }
-        Some((header, header.payload(body)))
+        let payload = header.payload(body);
+        if header.codec == VideoCodec::Avc {
+            if header.packet == VideoPacket::SequenceHeader {
+                let is_hevc = is_hevc_record(payload);
+                if is_hevc || AvcConfig::parse(payload).is_ok() {
+                    self.is_avc_hevc = is_hevc;
+                }
+            }
+            if self.is_avc_hevc {
+                header.codec = VideoCodec::Hevc;
+            }
+        }
+        Some((header, payload))
     }
 
     /// The header of track 0 of an audio body, and what is behind it.

@@ -4,12 +4,15 @@
 use mp4_atom::{Any, Codec, ReadFrom};
 
 use super::*;
+use crate::media::annexb::{AnnexBCodec, UnitReader};
 use crate::media::flv::{
     HevcForm, Reader, aac_frame, aac_sequence_header, avc_frame, avc_sequence_header, hevc_frame,
+    hevc_sequence_header,
 };
 use crate::wire::PutBytes;
 
 const AVC_AAC: &[u8] = include_bytes!("../../../tests/data/media/avc_aac.flv");
+const H265: &[u8] = include_bytes!("../../../tests/data/media/pyramid.h265");
 
 fn tags() -> Vec<Tag> {
     let mut reader = Reader::new();
@@ -281,6 +284,48 @@ fn sound_does_not_wait_for_a_video_that_stopped() {
         // The last one is held, since its length is not known.
         assert!(dts - written.unwrap_or(0) <= STALL_MS + 40, "at {dts}");
     }
+}
+
+/// The hvcC record of `pyramid.h265`.
+fn hevc_record() -> Vec<u8> {
+    let mut reader = UnitReader::new(AnnexBCodec::Hevc);
+    reader.handle_input(H265);
+    reader.poll_unit().unwrap().unwrap().config.unwrap()
+}
+
+#[test]
+fn hevc_that_is_labelled_avc_is_written_as_hevc() {
+    // OBS before 29.1: codec id 7 around an hvcC record.
+    let record = hevc_record();
+    let header = Tag::video(0, avc_sequence_header(&record));
+    let keyframe = |dts| Tag::video(dts, avc_frame(true, 0, &[0, 0, 0, 2, 0x26, 1]));
+    let (bytes, notes) = write(&[header.clone(), keyframe(0), header.clone(), keyframe(40)]);
+    assert_eq!(notes, []);
+    assert_eq!(samples(&bytes).len(), 2);
+    let Any::Moov(moov) = &boxes(&bytes)[1] else {
+        panic!("no moov");
+    };
+    let Codec::Hvc1(hevc) = &moov.trak[0].mdia.minf.stbl.stsd.codecs[0] else {
+        panic!("another codec");
+    };
+    assert_eq!((hevc.visual.width, hevc.visual.height), (64, 64));
+    assert!(bytes.windows(record.len()).any(|window| window == record));
+    // The label stays what it is until a record says otherwise, and both labels go together.
+    let honest = [
+        Tag::video(80, hevc_sequence_header(&record, HevcForm::Enhanced)),
+        Tag::video(
+            80,
+            hevc_frame(true, 0, &[0, 0, 0, 2, 0x26, 1], HevcForm::Enhanced),
+        ),
+        Tag::video(120, avc_sequence_header(&[9])),
+        keyframe(120),
+    ];
+    let all = [&[header.clone(), keyframe(0)][..], &honest].concat();
+    assert_eq!(samples(&write(&all).0).len(), 3);
+    let real_avc = sequence_header(TagKind::Video);
+    let (bytes, notes) = write(&[header, keyframe(0), real_avc, keyframe(40)]);
+    assert_eq!(samples(&bytes).len(), 1);
+    assert_eq!(notes, [Note::VideoLeftOut(VideoCodec::Avc)]);
 }
 
 #[test]
