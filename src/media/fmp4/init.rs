@@ -1,11 +1,12 @@
 //! The initialisation segment: `ftyp` and a `moov` without samples (ISO/IEC 14496-12 §8,
 //! 14496-14 for `esds`, 14496-15 for `avcC` and `hvcC`).
 
+use super::Note;
 use super::boxes::{put_box, put_full_box, put_zeros};
 use crate::media::codec::aac::AacConfig;
 use crate::media::codec::avc::AvcConfig;
 use crate::media::codec::hevc::HevcConfig;
-use crate::media::flv::{AudioCodec, VideoCodec};
+use crate::media::flv::{AudioCodec, TagKind, VideoCodec};
 use crate::wire::PutBytes;
 
 /// Units per second of both tracks: FLV's milliseconds.
@@ -39,23 +40,25 @@ pub(super) enum TrackInit {
 }
 
 impl TrackInit {
-    /// `None` for a codec that is not written, or a configuration that cannot be read.
-    pub(super) fn video(codec: VideoCodec, record: &[u8]) -> Option<Self> {
+    /// What is to be said of a codec that is not written, or of a configuration that cannot be
+    /// read, is the error.
+    pub(super) fn video(codec: VideoCodec, record: &[u8]) -> Result<Self, Note> {
+        let unreadable = |_| Note::ConfigUnreadable(TagKind::Video);
         let (entry, config_box, size, length_size) = match codec {
             VideoCodec::Avc => {
-                let config = AvcConfig::parse(record).ok()?;
+                let config = AvcConfig::parse(record).map_err(unreadable)?;
                 let size = config.first_sps().map(|sps| (sps.width, sps.height));
                 (b"avc1", b"avcC", size, config.length_size)
             }
             VideoCodec::Hevc => {
-                let config = HevcConfig::parse(record).ok()?;
+                let config = HevcConfig::parse(record).map_err(unreadable)?;
                 let size = config.first_sps().map(|sps| (sps.width, sps.height));
                 (b"hvc1", b"hvcC", size, config.length_size)
             }
-            _ => return None,
+            _ => return Err(Note::VideoLeftOut(codec)),
         };
         let (width, height) = size.unwrap_or_default();
-        Some(Self::Video {
+        Ok(Self::Video {
             codec,
             entry,
             config_box,
@@ -66,13 +69,13 @@ impl TrackInit {
         })
     }
 
-    /// `None` for a codec that is not written, or a configuration that cannot be read.
-    pub(super) fn audio(codec: AudioCodec, config: &[u8]) -> Option<Self> {
+    /// As [`video`](Self::video).
+    pub(super) fn audio(codec: AudioCodec, config: &[u8]) -> Result<Self, Note> {
         if codec != AudioCodec::Aac {
-            return None;
+            return Err(Note::AudioLeftOut(codec));
         }
-        let aac = AacConfig::parse(config).ok()?;
-        Some(Self::Audio {
+        let aac = AacConfig::parse(config).map_err(|_| Note::ConfigUnreadable(TagKind::Audio))?;
+        Ok(Self::Audio {
             config: config.to_vec(),
             channels: u16::from(aac.output_channels()),
             sample_rate: aac.output_sample_rate(),

@@ -46,6 +46,9 @@ pub enum Note {
     /// An audio codec that is not written into MP4.
     #[error("audio of {0:?} is left out of the MP4 file")]
     AudioLeftOut(AudioCodec),
+    /// A sequence header without sense: what was known before it stays in force.
+    #[error("{0:?}: a configuration that cannot be read is left out of the MP4 file")]
+    ConfigUnreadable(TagKind),
     /// A track that began after the file.
     #[error("{0:?} that began more than a second after the rest is left out of the MP4 file")]
     TooLate(TagKind),
@@ -200,8 +203,8 @@ impl Writer {
                     return;
                 };
                 match TrackInit::video(header.codec, payload) {
-                    Some(init) => self.video.init = Some(init),
-                    None => self.note(Note::VideoLeftOut(header.codec)),
+                    Ok(init) => self.video.init = Some(init),
+                    Err(note) => self.note(note),
                 }
             }
             TagKind::Audio => {
@@ -209,8 +212,8 @@ impl Writer {
                     return;
                 };
                 match TrackInit::audio(header.codec, payload) {
-                    Some(init) => self.audio.init = Some(init),
-                    None => self.note(Note::AudioLeftOut(header.codec)),
+                    Ok(init) => self.audio.init = Some(init),
+                    Err(note) => self.note(note),
                 }
             }
             TagKind::Script => {}
@@ -243,10 +246,11 @@ impl Writer {
         }) = init
         else {
             let is_known = matches!(header.codec, VideoCodec::Avc | VideoCodec::Hevc);
-            match (is_known, is_header) {
-                (true, true) => self.note(Note::TooLate(TagKind::Video)),
-                (true, false) => {}
-                (false, _) => self.note(Note::VideoLeftOut(header.codec)),
+            if is_header {
+                let fault = TrackInit::video(header.codec, payload).err();
+                self.note(fault.unwrap_or(Note::TooLate(TagKind::Video)));
+            } else if !is_known {
+                self.note(Note::VideoLeftOut(header.codec));
             }
             return;
         };
@@ -256,10 +260,14 @@ impl Writer {
         }
         if is_header {
             if config != payload || self.video.changed.is_some() {
-                if let Some(config) = InBand::of(header.codec, payload, length_size) {
-                    self.video.changed = Some(config);
-                }
-                self.note(Note::ConfigChanged);
+                let note = match InBand::of(header.codec, payload, length_size) {
+                    Some(config) => {
+                        self.video.changed = Some(config);
+                        Note::ConfigChanged
+                    }
+                    None => Note::ConfigUnreadable(TagKind::Video),
+                };
+                self.note(note);
             }
             return;
         }
@@ -304,13 +312,15 @@ impl Writer {
         }
         let Some(init) = self.audio.init.as_ref().filter(|_| self.audio.is_written) else {
             if is_header {
-                self.note(Note::TooLate(TagKind::Audio));
+                let fault = TrackInit::audio(header.codec, payload).err();
+                self.note(fault.unwrap_or(Note::TooLate(TagKind::Audio)));
             }
             return;
         };
         if is_header {
             if init.config() != payload {
-                self.note(Note::AudioConfigChanged);
+                let fault = TrackInit::audio(header.codec, payload).err();
+                self.note(fault.unwrap_or(Note::AudioConfigChanged));
             }
             return;
         }

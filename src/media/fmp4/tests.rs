@@ -352,6 +352,40 @@ fn a_new_audio_configuration_is_told_and_a_repeated_one_is_not() {
     assert_eq!(write(&all).1, [Note::AudioConfigChanged]);
 }
 
+#[test]
+fn a_configuration_that_cannot_be_read_is_called_that() {
+    let (video, audio) = (
+        sequence_header(TagKind::Video),
+        sequence_header(TagKind::Audio),
+    );
+    // Cut short in the record; cut short in the AudioSpecificConfig.
+    let bad_video = Tag::video(0, video.body[..9].to_vec());
+    let bad_audio = Tag::audio(0, audio.body[..3].to_vec());
+    let unreadable = [
+        Note::ConfigUnreadable(TagKind::Video),
+        Note::ConfigUnreadable(TagKind::Audio),
+    ];
+    let frames = [
+        Tag::video(0, avc_frame(true, 0, &[0, 0, 0, 1, 0x65])),
+        Tag::audio(0, aac_frame(&[9; 20])),
+    ];
+    let bad = [bad_video, bad_audio];
+    let good = [video, audio];
+    for (name, tags, count) in [
+        ("before the good ones", [&bad[..], &good, &frames], 2),
+        ("behind the good ones", [&good, &bad, &frames], 2),
+        ("behind frames", [&good, &frames, &bad], 2),
+        ("alone", [&bad, &frames, &[]], 0),
+    ] {
+        let (bytes, notes) = write(&tags.concat());
+        assert_eq!(notes, unreadable, "{name}");
+        assert_eq!(samples(&bytes).len(), count, "{name}");
+    }
+    // A track that the file lacks is not late by a record that says nothing.
+    let (_, notes) = write(&[&good[1..], &[Tag::audio(2000, aac_frame(&[9]))], &bad[..1]].concat());
+    assert_eq!(notes, unreadable[..1]);
+}
+
 /// Enhanced RTMP video, Multitrack: byte 0, track form and packet type, FourCC, then per track
 /// its number, a size if there are several, and a body.
 fn multitrack(form: u8, packet_type: u8, tracks: &[(u8, &[u8])]) -> Vec<u8> {
