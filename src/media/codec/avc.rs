@@ -19,7 +19,6 @@ use super::nal;
 use syntax::has_chroma_fields;
 
 pub use syntax::{PicOrder, Pps, SliceHeader, SliceStart, Sps, has_recovery_point};
-pub(super) use syntax::{cropped, frame_rate, read_aspect_ratio};
 
 /// NAL unit type of a slice of a picture that is not an IDR picture.
 pub const NAL_SLICE: u8 = 1;

@@ -6,6 +6,7 @@
 
 use crate::media::codec::CodecError;
 use crate::media::codec::bits::Bits;
+use crate::media::codec::sps::{frame_rate, read_aspect_ratio, read_cropping, skip_video_signal};
 
 use super::{NAL_IDR, nal_type};
 
@@ -158,18 +159,8 @@ impl Sps {
         }
         bits.skip(1)?; // direct_8x8_inference_flag
         let fields = if self.frame_mbs_only { 1 } else { 2 };
-        self.width = width_mbs * 16;
-        self.height = height_units * 16 * fields;
-        if bits.flag()? {
-            let (sub_width, sub_height) = match self.chroma_format {
-                1 => (2, 2),
-                2 => (2, 1),
-                _ => (1, 1),
-            };
-            let [left, right, top, bottom] = [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?];
-            self.width = cropped(self.width, left, right, sub_width)?;
-            self.height = cropped(self.height, top, bottom, sub_height * fields)?;
-        }
+        let size = (width_mbs * 16, height_units * 16 * fields);
+        (self.width, self.height) = read_cropping(bits, size, self.chroma_format, fields)?;
         Ok(())
     }
 
@@ -180,19 +171,7 @@ impl Sps {
         if bits.flag()? {
             self.sample_aspect_ratio = read_aspect_ratio(bits)?;
         }
-        if bits.flag()? {
-            bits.skip(1)?; // overscan_appropriate_flag
-        }
-        if bits.flag()? {
-            bits.skip(4)?; // video_format, video_full_range_flag
-            if bits.flag()? {
-                bits.skip(24)?; // colour description
-            }
-        }
-        if bits.flag()? {
-            bits.ue()?; // chroma_sample_loc_type_top_field
-            bits.ue()?; // chroma_sample_loc_type_bottom_field
-        }
+        skip_video_signal(bits)?;
         if bits.flag()? {
             let units_in_tick = bits.u(32)?;
             let time_scale = bits.u(32)?;
@@ -221,70 +200,6 @@ impl Sps {
         }
         Ok(())
     }
-}
-
-/// Takes cropping at both ends, in units of `unit` pixels, off a size.
-pub(in crate::media::codec) fn cropped(
-    size: u32,
-    first: u32,
-    last: u32,
-    unit: u32,
-) -> Result<u32, CodecError> {
-    let crop = first
-        .checked_add(last)
-        .and_then(|sum| sum.checked_mul(unit))
-        .unwrap_or(u32::MAX);
-    match size.checked_sub(crop) {
-        Some(left) if left > 0 => Ok(left),
-        _ => Err(CodecError::OutOfRange {
-            field: "frame cropping",
-            value: crop,
-        }),
-    }
-}
-
-/// Pictures per second, when both numbers make sense: 0 is no rate, and above 1000 it is
-/// a clock rate that somebody put in the wrong field.
-pub(in crate::media::codec) fn frame_rate(
-    time_scale: u32,
-    units_in_tick: u32,
-    ticks: f64,
-) -> Option<f64> {
-    if units_in_tick == 0 {
-        return None;
-    }
-    let rate = f64::from(time_scale) / (f64::from(units_in_tick) * ticks);
-    (rate > 0.0 && rate <= 1000.0).then_some(rate)
-}
-
-/// Reads an aspect ratio: an index of a table, or 255 and the ratio. Same in H.264 and H.265.
-pub(in crate::media::codec) fn read_aspect_ratio(
-    bits: &mut Bits<'_>,
-) -> Result<Option<(u16, u16)>, CodecError> {
-    Ok(match bits.u8()? {
-        1 => Some((1, 1)),
-        2 => Some((12, 11)),
-        3 => Some((10, 11)),
-        4 => Some((16, 11)),
-        5 => Some((40, 33)),
-        6 => Some((24, 11)),
-        7 => Some((20, 11)),
-        8 => Some((32, 11)),
-        9 => Some((80, 33)),
-        10 => Some((18, 11)),
-        11 => Some((15, 11)),
-        12 => Some((64, 33)),
-        13 => Some((160, 99)),
-        14 => Some((4, 3)),
-        15 => Some((3, 2)),
-        16 => Some((2, 1)),
-        255 => {
-            let [_, _, w1, w0] = bits.u(16)?.to_be_bytes();
-            let [_, _, h1, h0] = bits.u(16)?.to_be_bytes();
-            Some((u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0])))
-        }
-        _ => None,
-    })
 }
 
 fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Result<(), CodecError> {

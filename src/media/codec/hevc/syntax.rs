@@ -4,8 +4,8 @@
 //! costs the fields behind it.
 
 use crate::media::codec::CodecError;
-use crate::media::codec::avc::{cropped, frame_rate, read_aspect_ratio};
 use crate::media::codec::bits::Bits;
+use crate::media::codec::sps::{frame_rate, read_aspect_ratio, read_cropping, skip_video_signal};
 use crate::wire::PutBytes;
 
 use super::NalHeader;
@@ -139,18 +139,9 @@ impl Sps {
         if chroma_format == 3 {
             self.separate_colour_planes = bits.flag()?;
         }
-        self.width = bits.ue_max("pic_width_in_luma_samples", 16_888)?;
-        self.height = bits.ue_max("pic_height_in_luma_samples", 16_888)?;
-        if bits.flag()? {
-            let (sub_width, sub_height) = match chroma_format {
-                1 => (2, 2),
-                2 => (2, 1),
-                _ => (1, 1),
-            };
-            let [left, right, top, bottom] = [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?];
-            self.width = cropped(self.width, left, right, sub_width)?;
-            self.height = cropped(self.height, top, bottom, sub_height)?;
-        }
+        let width = bits.ue_max("pic_width_in_luma_samples", 16_888)?;
+        let height = bits.ue_max("pic_height_in_luma_samples", 16_888)?;
+        (self.width, self.height) = read_cropping(bits, (width, height), chroma_format, 1)?;
         let [.., luma] = bits.ue_max("bit_depth_luma_minus8", 8)?.to_be_bytes();
         let [.., chroma] = bits.ue_max("bit_depth_chroma_minus8", 8)?.to_be_bytes();
         self.bit_depth_luma = luma + 8;
@@ -200,19 +191,7 @@ impl Sps {
         if bits.flag()? {
             self.sample_aspect_ratio = read_aspect_ratio(bits)?;
         }
-        if bits.flag()? {
-            bits.skip(1)?; // overscan_appropriate_flag
-        }
-        if bits.flag()? {
-            bits.skip(4)?; // video_format, video_full_range_flag
-            if bits.flag()? {
-                bits.skip(24)?; // colour description
-            }
-        }
-        if bits.flag()? {
-            bits.ue()?; // chroma_sample_loc_type_top_field
-            bits.ue()?; // chroma_sample_loc_type_bottom_field
-        }
+        skip_video_signal(bits)?;
         bits.skip(3)?; // neutral_chroma_indication, field_seq, frame_field_info_present
         if bits.flag()? {
             for _ in 0..4 {
