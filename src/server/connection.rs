@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::publisher::Publisher;
-use super::subscriber::{Next, Run, Subscriber};
+use super::subscriber::{Next, Run, Subscriber, Wire};
 use crate::broadcast::{FrameSeq, Log};
+use crate::net::socket;
 use crate::rtmp::chunk::MessageStreamId;
 use crate::rtmp::session::ServerSession;
 
@@ -165,7 +166,7 @@ impl Connection {
                 }
                 _ => Next::Nothing,
             };
-            let Some(written) = self.write_next(&next, log, run.as_ref())? else {
+            let Some(written) = self.write_next(&next, log, run.as_mut())? else {
                 return Ok(sent);
             };
             self.note_progress(written, now);
@@ -180,7 +181,7 @@ impl Connection {
         &mut self,
         next: &Next,
         log: Option<&Log>,
-        run: Option<&Run<'_>>,
+        run: Option<&mut Run<'_>>,
     ) -> io::Result<Option<usize>> {
         let pending = &self.output[self.output_sent..];
         let in_flight = self
@@ -196,7 +197,7 @@ impl Connection {
                         frame.push_rest(&mut slices);
                     }
                     let total = total_len(&slices);
-                    let written = write(&mut self.socket, &slices)?;
+                    let written = write_slices(&self.socket, &slices)?;
                     self.can_write = written == total;
                     if let Some(part) = &mut self.subscriber {
                         part.role.advance_in_flight(written);
@@ -204,7 +205,10 @@ impl Connection {
                     return Ok(Some(written));
                 }
                 (Next::Run, Some(run), Some(log)) => {
-                    let written = write(&mut self.socket, run.slices())?;
+                    let written = match run.wire() {
+                        Wire::Piece(bytes) => write(|| (&self.socket).write(bytes))?,
+                        Wire::Slices(slices) => write_slices(&self.socket, slices)?,
+                    };
                     self.can_write = written > 0;
                     if let Some(part) = &mut self.subscriber {
                         part.role.advance_run(run, log, written);
@@ -220,7 +224,7 @@ impl Connection {
             frame.push_rest(&mut slices);
         }
         let total = total_len(&slices);
-        let written = write(&mut self.socket, &slices)?;
+        let written = write_slices(&self.socket, &slices)?;
         self.can_write = written == total;
         let of_output = written.min(pending_len);
         self.output_sent += of_output;
@@ -315,10 +319,14 @@ impl Connection {
     }
 }
 
-/// One vectored write; 0 when the socket is full.
-fn write(socket: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+fn write_slices(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    write(|| socket::send_slices(socket, slices))
+}
+
+/// One write; 0 when the socket is full.
+fn write(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
-        match socket.write_vectored(slices) {
+        match attempt() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,

@@ -47,6 +47,9 @@ pub(super) struct Run<'log> {
     has: [bool; 3],
     slices: Vec<IoSlice<'log>>,
     bytes: usize,
+    /// The bytes in one piece; empty until a second subscriber is sent the run.
+    gathered: Vec<u8>,
+    was_sent: bool,
 }
 
 impl<'log> Run<'log> {
@@ -58,6 +61,8 @@ impl<'log> Run<'log> {
             has: [false; 3],
             slices: Vec::new(),
             bytes: 0,
+            gathered: Vec::new(),
+            was_sent: false,
         };
         for entry in log.iter_from(start) {
             let track = entry.frame.track().index();
@@ -79,11 +84,33 @@ impl<'log> Run<'log> {
         self.start == start && Track::ALL.into_iter().all(is_ready)
     }
 
-    /// The bytes. One frame of very many chunks can have more slices than the kernel takes at
-    /// once; the write is short then, as any write may be.
-    pub(super) fn slices(&self) -> &[IoSlice<'log>] {
-        &self.slices
+    /// The bytes for one more subscriber, in one piece if that costs no copy or the copy serves
+    /// several: the kernel takes one piece a tenth cheaper than a few. One frame of very many
+    /// chunks can have more slices than the kernel takes at once; the write is short then, as any
+    /// write may be.
+    pub(super) fn wire(&mut self) -> Wire<'_, 'log> {
+        let is_first = !std::mem::replace(&mut self.was_sent, true);
+        match (&self.slices[..], is_first) {
+            ([slice], _) => Wire::Piece(slice),
+            (slices, true) => Wire::Slices(slices),
+            (slices, false) => {
+                if self.gathered.is_empty() {
+                    self.gathered.reserve_exact(self.bytes);
+                    for slice in slices {
+                        self.gathered.extend_from_slice(slice);
+                    }
+                }
+                Wire::Piece(&self.gathered)
+            }
+        }
     }
+}
+
+/// Bytes to be written at once.
+#[derive(Debug)]
+pub(super) enum Wire<'run, 'log> {
+    Piece(&'run [u8]),
+    Slices(&'run [IoSlice<'log>]),
 }
 
 /// What a subscriber has to send next.

@@ -123,7 +123,10 @@ impl Reader {
             match next {
                 Next::Nothing => break,
                 Next::InFlight => self.subscriber.in_flight().unwrap().push_rest(&mut slices),
-                Next::Run => slices.extend(run.as_ref().unwrap().slices()),
+                Next::Run => match run.as_mut().unwrap().wire() {
+                    Wire::Piece(bytes) => slices.push(IoSlice::new(bytes)),
+                    Wire::Slices(list) => slices.extend(list),
+                },
             }
             let bytes: Vec<u8> = slices
                 .iter()
@@ -264,6 +267,38 @@ fn a_lapped_subscriber_finishes_its_frame_and_goes_on_at_the_latest_keyframe() {
     assert_eq!(summary[..2], [(9, 0, 'H'), (9, 0, 'K')]);
     assert_eq!(summary[2..4], [(9, 3601, 'H'), (9, 3601, 'K')]);
     assert_eq!(summary.last(), Some(&(9, 3960, 'v')));
+}
+
+#[test]
+fn a_run_is_the_same_bytes_for_the_first_subscriber_and_for_the_next() {
+    let mut stream = Stream::new(1 << 20);
+    stream.key(0, 300);
+    let mut readers = [Reader::new(), Reader::new(), Reader::new()];
+    for reader in &mut readers {
+        reader.take(&stream.log, EVERYTHING);
+    }
+    stream.inter(40, 300);
+    stream.inter(80, 10);
+    let mut run = None;
+    let mut pieces = Vec::new();
+    for reader in &mut readers {
+        let (next, _) =
+            reader
+                .subscriber
+                .prepare(&stream.log, &mut run, &mut reader.output, CHUNK_SIZE);
+        assert!(matches!(next, Next::Run));
+        match run.as_mut().unwrap().wire() {
+            Wire::Slices(slices) => pieces.push((
+                slices.iter().flat_map(|slice| slice.to_vec()).collect(),
+                false,
+            )),
+            Wire::Piece(bytes) => pieces.push((bytes.to_vec(), true)),
+        }
+    }
+    let [(first, false), (second, true), (third, true)] = &pieces[..] else {
+        panic!("the first is sent what there is, the others one piece");
+    };
+    assert!(first == second && second == third);
 }
 
 #[test]
