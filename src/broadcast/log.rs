@@ -124,6 +124,8 @@ impl Log {
             if flags.is_keyframe {
                 self.awaits_keyframe = false;
             } else if self.awaits_keyframe && !flags.is_sequence_header {
+                // The next one's header follows from this one.
+                self.detach_next[track.index()] = true;
                 return false;
             }
         }

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::parse_seconds;
-use crate::server::{Config, Flush, Server, StartError};
+use crate::server::{Config, Flush, Server, StartError, Takeover};
 
 /// What can be typed behind `serve`.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +34,11 @@ pub(super) struct ServeArgs {
     /// Seconds that a player waits for a stream that nobody publishes yet
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     play_wait: Duration,
+
+    /// Who may take a name whose publisher is still connected: `same-source` (at once whoever comes
+    /// from its address with its query, anybody after a second of silence), `always` or `never`
+    #[arg(long, value_name = "WHO", default_value = "same-source", value_parser = parse_takeover)]
+    takeover: Takeover,
 
     /// Seconds that players are kept when their publisher vanishes without a goodbye
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
@@ -115,6 +120,7 @@ impl ServeArgs {
         let mut config = Config {
             rtmp: self.rtmp.clone(),
             flush: self.flush,
+            takeover: self.takeover,
             ..Config::default()
         };
         if let Some(workers) = self.workers {
@@ -124,6 +130,15 @@ impl ServeArgs {
         config.timers.play_wait = self.play_wait;
         config.timers.publisher_grace = self.publisher_grace;
         config
+    }
+}
+
+fn parse_takeover(text: &str) -> Result<Takeover, String> {
+    match text {
+        "same-source" => Ok(Takeover::SameSource),
+        "always" => Ok(Takeover::Always),
+        "never" => Ok(Takeover::Never),
+        _ => Err("`same-source`, `always` or `never` is expected".to_owned()),
     }
 }
 

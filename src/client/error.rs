@@ -102,10 +102,13 @@ pub enum ClientError {
     System(io::Error),
 }
 
+/// What servers say of a name that another publisher has.
+const NAME_TAKEN: &str = "NetStream.Publish.BadName";
+
 impl ClientError {
     /// Whether the name that we want to publish under is in use.
     pub(super) fn is_name_taken(&self) -> bool {
-        matches!(self, Self::Rejected(rejection) if rejection.code == "NetStream.Publish.BadName")
+        matches!(self, Self::Rejected(rejection) if rejection.code == NAME_TAKEN)
     }
 
     /// Whether the connection was closed or broke, and nothing else is known.
@@ -126,9 +129,10 @@ impl ClientError {
             | Self::Lost(_)
             | Self::Closed
             | Self::ClosedAtOnce(_)
-            | Self::EndedByServer(_)
             | Self::Session(_)
             | Self::NoMedia(_) => true,
+            // Two that take the name from each other again and again would serve nobody.
+            Self::EndedByServer(words) => !is_takeover(words),
             // The old session of the same name may be dying, or the publisher coming.
             Self::Rejected(rejection) => !rejection.wants_authentication(),
             Self::TlsUnsupported(_)
@@ -153,9 +157,7 @@ fn describe_rejection(rejection: &Rejection) -> String {
         "it wants a user name and password, which is not supported yet"
     } else {
         match rejection.code.as_str() {
-            "NetStream.Publish.BadName" => {
-                "somebody publishes under this name already, or the name is not allowed"
-            }
+            NAME_TAKEN => "somebody publishes under this name already, or the name is not allowed",
             "NetStream.Publish.Denied" | "NetStream.Publish.Rejected" => "check the stream key",
             "NetStream.Play.StreamNotFound" => "nobody publishes it; check app and key in the URL",
             "NetConnection.Connect.InvalidApp" => "the server knows no such app; check the URL",
@@ -166,7 +168,18 @@ fn describe_rejection(rejection: &Rejection) -> String {
 }
 
 fn describe_words(rejection: &Option<Rejection>) -> String {
-    rejection.as_ref().map(words_of).unwrap_or_default()
+    let words = rejection.as_ref().map(words_of).unwrap_or_default();
+    if is_takeover(rejection) {
+        return words + ": somebody else publishes under this name now";
+    }
+    words
+}
+
+/// Whether our name was given to another publisher.
+fn is_takeover(rejection: &Option<Rejection>) -> bool {
+    rejection
+        .as_ref()
+        .is_some_and(|rejection| rejection.code == NAME_TAKEN)
 }
 
 /// ` (code: description)`, as far as there is any of it.

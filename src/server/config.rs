@@ -19,6 +19,8 @@ pub struct Config {
     pub log: LogLimits,
     /// When frames leave for the subscribers.
     pub flush: Flush,
+    /// Who may take a name from a publisher that is still connected.
+    pub takeover: Takeover,
     /// Bounds on connections.
     pub limits: ServerLimits,
     /// Timers above the protocol.
@@ -35,6 +37,7 @@ impl Default for Config {
             flush: Flush::Video {
                 audio_wait: Duration::from_millis(40),
             },
+            takeover: Takeover::SameSource,
             limits: ServerLimits::default(),
             timers: ServerTimers::default(),
         }
@@ -54,6 +57,20 @@ pub enum Flush {
     Now,
     /// Everything waits this long: for boxes at their limit.
     Every(Duration),
+}
+
+/// Who may take a name from a publisher that is still connected. Subscribers stay, and go on with
+/// the new publisher's first keyframe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takeover {
+    /// At once whoever comes from the same IP address with the same query: a camera that lost its
+    /// power has left a connection behind that looks alive. Anybody else once the old publisher has
+    /// been silent for [`ServerTimers::takeover_silence`].
+    SameSource,
+    /// Whoever comes last, at once.
+    Always,
+    /// Nobody: the old publisher has to end, vanish or time out.
+    Never,
 }
 
 /// Bounds on connections.
@@ -85,7 +102,8 @@ pub struct ServerTimers {
     pub play_wait: Duration,
     /// How long subscribers are kept when their publisher vanishes without a goodbye.
     pub publisher_grace: Duration,
-    /// A publisher that was silent for this long loses its name to a new one.
+    /// A publisher that was silent for this long loses its name to a new one, wherever that comes
+    /// from.
     pub takeover_silence: Duration,
     /// A connection that takes none of the bytes that wait for it is closed after this.
     pub write_timeout: Duration,
@@ -100,7 +118,7 @@ impl Default for ServerTimers {
         Self {
             play_wait: Duration::from_secs(5),
             publisher_grace: Duration::from_secs(10),
-            takeover_silence: Duration::from_secs(3),
+            takeover_silence: Duration::from_secs(1),
             write_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(1),

@@ -28,6 +28,6 @@ mod requests;
 mod subscriber;
 mod worker;
 
-pub use config::{Config, Flush, ServerLimits, ServerTimers};
+pub use config::{Config, Flush, ServerLimits, ServerTimers, Takeover};
 pub use listener::{Server, StartError, StopHandle};
 pub use metrics::{Counter, Metrics};

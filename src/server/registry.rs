@@ -3,10 +3,12 @@
 //! Control plane only: one lock, taken when somebody publishes, plays or leaves, never per frame.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::config::Takeover;
 use super::mail::{Epoch, StreamName, WorkerId};
 
 /// A publisher's signs of life, written by its worker and read when somebody else wants the name.
@@ -36,6 +38,14 @@ fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Where a publisher comes from, to tell a camera that is back from somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) address: IpAddr,
+    /// The query of its URL, which holds what it was given to prove itself: tokens, passwords.
+    pub(super) query: Box<str>,
+}
+
 /// A publisher's right to a name.
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -51,9 +61,10 @@ pub(super) struct Grant {
     pub(super) previous_home: Option<WorkerId>,
 }
 
-/// The name is taken by a publisher that sent media this long ago.
+/// The name is taken by a publisher at `address` that sent media `silence` ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Busy {
+    pub(super) address: IpAddr,
     pub(super) silence: Duration,
 }
 
@@ -61,7 +72,8 @@ pub(super) struct Busy {
 struct Registration {
     epoch: Epoch,
     home: Option<WorkerId>,
-    has_publisher: bool,
+    /// Of a publisher that is connected.
+    origin: Option<Origin>,
     pulse: Arc<Pulse>,
     audience: Vec<WorkerId>,
 }
@@ -70,6 +82,7 @@ struct Registration {
 #[derive(Debug)]
 pub(super) struct Registry {
     registrations: Mutex<Table>,
+    takeover: Takeover,
     takeover_silence: Duration,
 }
 
@@ -80,27 +93,36 @@ struct Table {
 }
 
 impl Registry {
-    /// `takeover_silence`: a publisher that was silent for this long loses its name to a new one.
-    pub(super) fn new(takeover_silence: Duration) -> Self {
+    /// `takeover_silence`: see [`Takeover::SameSource`].
+    pub(super) fn new(takeover: Takeover, takeover_silence: Duration) -> Self {
         Self {
             registrations: Mutex::default(),
+            takeover,
             takeover_silence,
         }
     }
 
-    /// Gives the name to a publisher on `worker`, unless another one is active.
+    /// Gives the name to a publisher on `worker`, unless another one has it and may keep it.
     pub(super) fn publish(
         &self,
         name: &StreamName,
         worker: WorkerId,
+        origin: Origin,
         uptime: Duration,
     ) -> Result<Grant, Busy> {
         let mut table = self.lock();
-        let previous = table.by_name.get(name);
-        if let Some(previous) = previous.filter(|previous| previous.has_publisher) {
-            let silence = previous.pulse.silence(uptime);
-            if silence < self.takeover_silence {
-                return Err(Busy { silence });
+        if let Some(registration) = table.by_name.get(name)
+            && let Some(previous) = &registration.origin
+        {
+            let silence = registration.pulse.silence(uptime);
+            let may_take = match self.takeover {
+                Takeover::Always => true,
+                Takeover::SameSource => *previous == origin || silence >= self.takeover_silence,
+                Takeover::Never => false,
+            };
+            if !may_take {
+                let address = previous.address;
+                return Err(Busy { address, silence });
             }
         }
         table.last_epoch += 1;
@@ -110,7 +132,7 @@ impl Registry {
         let resume_after =
             previous_home.map(|_| registration.pulse.last_dts.load(Ordering::Relaxed));
         registration.epoch = epoch;
-        registration.has_publisher = true;
+        registration.origin = Some(origin);
         registration.pulse = Arc::default();
         registration.pulse.beat(uptime, resume_after.unwrap_or(0));
         Ok(Grant {
@@ -125,7 +147,7 @@ impl Registry {
     /// The publisher vanished; the name stays where it is until [`Self::end`].
     pub(super) fn vacate(&self, name: &StreamName, epoch: Epoch) {
         if let Some(registration) = self.lock().current(name, epoch) {
-            registration.has_publisher = false;
+            registration.origin = None;
         }
     }
 
@@ -135,7 +157,7 @@ impl Registry {
         let mut table = self.lock();
         let registration = table.current(name, epoch)?;
         registration.home = None;
-        registration.has_publisher = false;
+        registration.origin = None;
         let audience = registration.audience.clone();
         table.forget_if_idle(name);
         Some(audience)
@@ -177,7 +199,7 @@ impl Table {
             .or_insert_with(|| Registration {
                 epoch: Epoch::default(),
                 home: None,
-                has_publisher: false,
+                origin: None,
                 pulse: Arc::default(),
                 audience: Vec::new(),
             })
@@ -205,9 +227,13 @@ mod tests {
 
     use super::*;
 
-    const SILENCE: Duration = Duration::from_secs(3);
+    const SILENCE: Duration = Duration::from_secs(1);
     const HERE: WorkerId = WorkerId(0);
     const THERE: WorkerId = WorkerId(1);
+
+    fn registry(takeover: Takeover) -> Registry {
+        Registry::new(takeover, SILENCE)
+    }
 
     fn secs(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -217,48 +243,93 @@ mod tests {
         "live/cam".into()
     }
 
+    fn origin(host: u8, query: &str) -> Origin {
+        Origin {
+            address: IpAddr::from([192, 0, 2, host]),
+            query: query.into(),
+        }
+    }
+
     #[test]
-    fn an_active_publisher_keeps_its_name_and_a_silent_one_loses_it() {
-        let registry = Registry::new(SILENCE);
-        let first = registry.publish(&name(), HERE, secs(10)).unwrap();
-        first.pulse.beat(secs(12), 2000);
-        let busy = registry.publish(&name(), THERE, secs(14)).unwrap_err();
-        assert_eq!(busy.silence, secs(2));
-        let second = registry.publish(&name(), THERE, secs(15)).unwrap();
-        assert_eq!(second.previous_home, Some(HERE));
-        assert_eq!(second.resume_after, Some(2000));
-        assert!(second.epoch > first.epoch);
-        assert_eq!(registry.end(&name(), first.epoch), None);
+    fn who_may_take_the_name_of_a_connected_publisher() {
+        use Takeover::{Always, Never, SameSource};
+        let (old, same) = (origin(1, "key=a"), origin(1, "key=a"));
+        let (elsewhere, otherwise) = (origin(2, "key=a"), origin(1, "key=b"));
+        // Policy, newcomer, milliseconds since the old publisher's last media, may take.
+        for (takeover, newcomer, silence_ms, may_take) in [
+            (SameSource, &same, 0, true),
+            (SameSource, &elsewhere, 999, false),
+            (SameSource, &elsewhere, 1000, true),
+            (SameSource, &otherwise, 999, false),
+            (SameSource, &otherwise, 1000, true),
+            (Always, &elsewhere, 0, true),
+            (Never, &same, 0, false),
+            (Never, &same, 60_000, false),
+        ] {
+            let registry = registry(takeover);
+            let first = registry
+                .publish(&name(), HERE, old.clone(), secs(10))
+                .unwrap();
+            first.pulse.beat(secs(12), 2000);
+            let now = secs(12) + Duration::from_millis(silence_ms);
+            let second = registry.publish(&name(), THERE, newcomer.clone(), now);
+            let what = format!("{takeover:?}, {newcomer:?}, {silence_ms} ms");
+            match second {
+                Ok(second) => {
+                    assert!(may_take, "{what}");
+                    assert_eq!(second.previous_home, Some(HERE));
+                    assert_eq!(second.resume_after, Some(2000));
+                    assert!(second.epoch > first.epoch);
+                    // The old publisher's end is not the live stream's.
+                    assert_eq!(registry.end(&name(), first.epoch), None);
+                }
+                Err(busy) => {
+                    assert!(!may_take, "{what}");
+                    assert_eq!(busy.silence, Duration::from_millis(silence_ms));
+                    assert_eq!(busy.address, old.address);
+                }
+            }
+        }
     }
 
     #[test]
     fn a_name_whose_publisher_vanished_is_free_at_once_and_its_timeline_goes_on() {
-        let registry = Registry::new(SILENCE);
-        let first = registry.publish(&name(), HERE, secs(1)).unwrap();
+        let registry = registry(Takeover::SameSource);
+        let first = registry
+            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .unwrap();
         first.pulse.beat(secs(1), 70);
         registry.vacate(&name(), first.epoch);
-        let second = registry.publish(&name(), HERE, secs(1)).unwrap();
+        let second = registry
+            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .unwrap();
         assert_eq!(second.resume_after, Some(70));
     }
 
     #[test]
     fn an_ended_stream_starts_anew() {
-        let registry = Registry::new(SILENCE);
-        let first = registry.publish(&name(), HERE, secs(1)).unwrap();
+        let registry = registry(Takeover::SameSource);
+        let first = registry
+            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .unwrap();
         assert_eq!(registry.attend(&name(), THERE), Some(HERE));
         assert_eq!(registry.end(&name(), first.epoch), Some(vec![THERE]));
-        let second = registry.publish(&name(), HERE, secs(1)).unwrap();
+        let second = registry
+            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .unwrap();
         assert_eq!(second.resume_after, None);
         assert_eq!(second.audience, [THERE]);
     }
 
     #[test]
     fn nothing_is_kept_of_a_name_that_nobody_uses() {
-        let registry = Registry::new(SILENCE);
+        let registry = registry(Takeover::SameSource);
         assert_eq!(registry.attend(&name(), HERE), None);
         assert_eq!(registry.attend(&name(), HERE), None);
         registry.leave(&name(), HERE);
-        let grant = registry.publish(&name(), HERE, secs(1)).unwrap();
+        let grant = registry
+            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .unwrap();
         assert!(grant.audience.is_empty());
         registry.end(&name(), grant.epoch);
         assert!(registry.lock().by_name.is_empty());

@@ -7,13 +7,14 @@ use super::connection::{Closing, Part, Waiting};
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Epoch, Post, StreamName};
 use super::publisher::Publisher;
+use super::registry::Origin;
 use super::subscriber::Subscriber;
 use super::worker::Worker;
 use crate::broadcast::{Frame, Headers, Track};
 use crate::rtmp::MediaKind;
 use crate::rtmp::chunk::MessageStreamId;
 use crate::rtmp::session::{ConnectRequest, Note, Refusal, ServerEvent};
-use crate::rtmp::url::stream_path;
+use crate::rtmp::url::{StreamPath, stream_path};
 
 impl Worker {
     /// Acts on one event of the session of connection `key`.
@@ -70,7 +71,7 @@ impl Worker {
     fn on_publish(&mut self, key: usize, msid: MessageStreamId, key_name: &str, now: Instant) {
         let connection = &mut self.connections[key];
         let peer = connection.peer;
-        let Some(name) = stream_name(&connection.app, key_name, &connection.tc_url) else {
+        let Some((name, query)) = stream_name(&connection.app, key_name, &connection.tc_url) else {
             log::warn!("{peer}: publish refused: no app and no stream key in its URL");
             let refusal = Refusal {
                 code: "NetStream.Publish.BadName",
@@ -79,15 +80,20 @@ impl Worker {
             connection.session.reject_publish(msid, &refusal);
             return self.close_gently(key, now);
         };
-        let grant = match self
+        let origin = Origin {
+            address: peer.ip(),
+            query,
+        };
+        let granted = self
             .shared
             .registry
-            .publish(&name, self.id, self.uptime(now))
-        {
+            .publish(&name, self.id, origin, self.uptime(now));
+        let grant = match granted {
             Ok(grant) => grant,
             Err(busy) => {
                 log::warn!(
-                    "{peer}: publish of {name} refused: it is being published (last media {} ms ago)",
+                    "{peer}: publish of {name} refused: {} publishes it, last media {} ms ago",
+                    busy.address,
                     busy.silence.as_millis()
                 );
                 let refusal = Refusal {
@@ -150,7 +156,7 @@ impl Worker {
         self.leave_stream(key, "replaced");
         let connection = &mut self.connections[key];
         let peer = connection.peer;
-        let Some(name) = stream_name(&connection.app, key_name, &connection.tc_url) else {
+        let Some((name, _)) = stream_name(&connection.app, key_name, &connection.tc_url) else {
             log::warn!("{peer}: play refused: no app and no stream key in its URL");
             let refusal = Refusal {
                 code: "NetStream.Play.StreamNotFound",
@@ -502,8 +508,9 @@ impl Worker {
     }
 }
 
-/// `None` when the URL named nothing at all, or more than a name may hold.
-fn stream_name(app: &str, key: &str, tc_url: &str) -> Option<StreamName> {
-    let path = stream_path(app, key, Some(tc_url)).ok()?.path;
-    (!path.is_empty()).then(|| path.into())
+/// The live stream's name and the query; `None` when the URL named nothing at all, or more than a
+/// name may hold.
+fn stream_name(app: &str, key: &str, tc_url: &str) -> Option<(StreamName, Box<str>)> {
+    let StreamPath { path, query } = stream_path(app, key, Some(tc_url)).ok()?;
+    (!path.is_empty()).then(|| (path.into(), query.into()))
 }

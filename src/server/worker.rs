@@ -55,7 +55,7 @@ impl Shared {
     pub(super) fn new(config: Config) -> Self {
         Self {
             session: Arc::new(config.session),
-            registry: Registry::new(config.timers.takeover_silence),
+            registry: Registry::new(config.takeover, config.timers.takeover_silence),
             metrics: Metrics::default(),
             started: Instant::now(),
             admission: Admission::new(config.limits, config.workers.max(1)),

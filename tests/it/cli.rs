@@ -270,7 +270,7 @@ fn nobody_publishes() {
 
 #[test]
 fn the_name_is_busy() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--takeover", "never"]);
     let url = server.url("live/cam");
     let first = Process::millstream("first", ["push", "--loop", &sample_path(), &url]);
     server.process.wait_said(1, "publishes live/cam");

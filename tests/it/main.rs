@@ -17,6 +17,7 @@ mod limits;
 mod matrix;
 mod nginx;
 mod support;
+mod takeover;
 mod tidy;
 mod tshark;
 mod unplugged;

@@ -556,41 +556,6 @@ fn server_is_told_to_stop() {
     assert!(!waiting.file.exists());
 }
 
-/// While the first publisher sends, a second one is refused; when it has been silent for three
-/// seconds, the second one has the name, and the players stay.
-#[test]
-fn the_name_goes_to_who_sends() {
-    let server = Server::start(&["--play-wait", "60"]);
-    let url = server.url("live/cam");
-    let dir = TempDir::new();
-    let playing = Player::Pull.start(&url, dir.path());
-    server.wait_for_waiting(1);
-    let input = sample_path();
-    let first = ["push", "-v", "--loop", "--no-reconnect", &input, &url];
-    let first = Process::millstream("first", first);
-    playing.wait_written(20_000);
-    let second = ["push", "--no-reconnect", &input, &url];
-    let second = Process::millstream("second", second).finish();
-    assert_lost(&second, &["NetStream.Publish.BadName"]);
-
-    first.signal("STOP");
-    // Refused for as long as the silence is too short, it tries again.
-    let second = Process::millstream("second", ["push", "-v", "--loop", &input, &url]);
-    second.wait_said(1, "step 3");
-    server.process.wait_said(1, "to a newer publisher");
-    let before = playing.written();
-    playing.wait_written(before + 100_000);
-    // The first one wakes up and is told.
-    first.signal("CONT");
-    let first = first.finish();
-    assert_eq!(first.status.code(), Some(1), "{:?}", first.stderr);
-    second.signal("INT");
-    second.succeed();
-    let tags = playing.finish_flv();
-    assert_grows("the player", &tags, 60_000);
-    assert_stops_well(server);
-}
-
 /// pull is killed: what it wrote is readable up to its last whole tag.
 #[test]
 fn pull_is_killed() {

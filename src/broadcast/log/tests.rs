@@ -77,6 +77,20 @@ fn video_before_the_first_keyframe_is_left_out() {
 }
 
 #[test]
+fn what_follows_on_left_out_video_needs_a_header_of_its_own() {
+    let mut log = Log::new(LogLimits::default());
+    log.append(header(Track::Video), None);
+    assert!(!log.append(inter(0), None));
+    log.append(key(40), None);
+    log.append(inter(80), None);
+    let detached: Vec<bool> = log
+        .iter_from(log.first())
+        .map(|entry| entry.is_detached)
+        .collect();
+    assert_eq!(detached[detached.len() - 2..], [true, false]);
+}
+
+#[test]
 fn a_new_video_header_ends_the_group_of_pictures() {
     let mut log = Log::new(LIMITS);
     log.append(key(0), READERS);
