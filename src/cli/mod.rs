@@ -1,5 +1,6 @@
 //! L4: the command line. The only layer that prints, reads arguments or exits.
 
+mod bench;
 mod console;
 mod demo;
 mod pull;
@@ -37,6 +38,8 @@ enum Command {
     Push(push::PushArgs),
     /// Receive a stream from a server into a file or to standard output
     Pull(pull::PullArgs),
+    /// Load a server with publishers and subscribers, and measure what it does
+    Bench(bench::BenchArgs),
 }
 
 /// The program. Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage.
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Push(args) => push::run(args, is_verbose),
         Command::Pull(args) => pull::run(args, is_verbose),
+        Command::Bench(args) => bench::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

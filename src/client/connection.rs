@@ -71,7 +71,20 @@ impl Target {
         }
     }
 
-    fn config(&self, role: ClientRole) -> ClientConfig {
+    pub(super) fn stream_name(&self) -> &str {
+        &self.url.stream_name
+    }
+
+    /// The first of the server's addresses that accepts a connection.
+    pub(super) fn reachable_address(
+        &self,
+        reactor: &mut Reactor,
+    ) -> Result<SocketAddr, ClientError> {
+        connect(reactor, self).map(|(_, address)| address)
+    }
+
+    /// What a session is set up with.
+    pub(super) fn config(&self, role: ClientRole) -> ClientConfig {
         ClientConfig {
             role,
             app: self.url.app.clone(),

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+pub mod bench;
 mod connection;
 mod error;
 mod feed;

@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod bench;
 mod burst;
 mod cli;
 mod fuzz_corpus;

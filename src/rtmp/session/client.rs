@@ -34,7 +34,7 @@ use crate::rtmp::message::data::{self, Data};
 const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0D@setDataFrame";
 
 /// How far a client session has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClientState {
     /// Handshake under way.
     Handshaking,

@@ -133,6 +133,11 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by name: `INT`, `TERM`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("sh")

@@ -1,0 +1,129 @@
+//! A connection of a load test, publisher or subscriber.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::net::socket;
+use crate::rtmp::session::ClientSession;
+
+/// Connections from one address to one port: below the 28,000 ports that a kernel gives out.
+const PER_ADDRESS_MAX: usize = 20_000;
+
+/// What a connection is for.
+#[derive(Debug)]
+pub(super) enum Role {
+    Publisher(Publishing),
+    Subscriber(Playing),
+}
+
+/// A publisher's place in its stream.
+#[derive(Debug)]
+pub(super) struct Publishing {
+    pub(super) number: u16,
+    /// When its frame 0 is due; `None` until the server has accepted it.
+    pub(super) start: Option<Instant>,
+    pub(super) next_video: u32,
+    pub(super) next_audio: u32,
+}
+
+/// What a subscriber expects next.
+#[derive(Debug, Default)]
+pub(super) struct Playing {
+    /// When `play` was sent.
+    pub(super) asked: Option<Instant>,
+    /// When it was accepted.
+    pub(super) accepted_ns: Option<u64>,
+    pub(super) next_video: Option<u32>,
+    pub(super) next_audio: Option<u32>,
+    pub(super) has_frame: bool,
+    /// Reads nothing once it plays.
+    pub(super) is_slow: bool,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) socket: TcpStream,
+    pub(super) session: ClientSession,
+    pub(super) opened: Instant,
+    pub(super) role: Role,
+    pub(super) output: Vec<u8>,
+    /// `sent <= output.len()`
+    pub(super) sent: usize,
+}
+
+impl Peer {
+    /// Whether the server has accepted what it asked for.
+    pub(super) fn is_answered(&self) -> bool {
+        match &self.role {
+            Role::Publisher(publishing) => publishing.start.is_some(),
+            Role::Subscriber(playing) => playing.accepted_ns.is_some(),
+        }
+    }
+
+    /// Sends what waits, as far as the socket takes it.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while let Some(bytes) = self.session.poll_output() {
+            if self.output.is_empty() {
+                self.output = bytes;
+            } else {
+                self.output.extend_from_slice(&bytes);
+            }
+        }
+        while self.sent < self.output.len() {
+            match self.socket.write(&self.output[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if is_for_later(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.output.clear();
+        self.output.shrink_to(64 * 1024);
+        self.sent = 0;
+        Ok(())
+    }
+}
+
+/// A connection on its way. Loopback has many addresses of its own, each with its own ports.
+pub(super) fn connect(address: SocketAddr, number: usize) -> io::Result<TcpStream> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    if let IpAddr::V4(ip) = address.ip()
+        && ip.is_loopback()
+    {
+        let host = u8::try_from(1 + number / PER_ADDRESS_MAX).unwrap_or(u8::MAX);
+        let source = SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0));
+        if host > 1 {
+            socket.bind(&source.into())?;
+        }
+    }
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
+        outcome => outcome?,
+    }
+    let stream = TcpStream::from_std(socket.into());
+    socket::prepare(&stream)?;
+    Ok(stream)
+}
+
+/// `EINPROGRESS` of Linux, for which [`io::ErrorKind`] has no stable name.
+const IN_PROGRESS: i32 = 115;
+
+/// Not yet: the socket is full, empty, or still connecting.
+pub(super) fn is_for_later(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, NotConnected, WouldBlock};
+    matches!(error.kind(), WouldBlock | Interrupted | NotConnected)
+}
+
+/// A reason without numbers that differ from one connection to the next, so that it is counted.
+pub(super) fn describe(error: &io::Error) -> String {
+    error.kind().to_string()
+}
