@@ -119,16 +119,16 @@ impl ServeArgs {
     fn config(&self) -> Config {
         let mut config = Config {
             rtmp: self.rtmp.clone(),
-            flush: self.flush,
-            takeover: self.takeover,
             ..Config::default()
         };
         if let Some(workers) = self.workers {
             config.workers = usize::from(workers);
         }
         config.session.chunk_size = self.chunk_size;
-        config.timers.play_wait = self.play_wait;
-        config.timers.publisher_grace = self.publisher_grace;
+        config.path.flush = self.flush;
+        config.path.takeover = self.takeover;
+        config.path.play_wait = self.play_wait;
+        config.path.publisher_grace = self.publisher_grace;
         config
     }
 }
@@ -145,7 +145,7 @@ fn parse_takeover(text: &str) -> Result<Takeover, String> {
 fn parse_flush(text: &str) -> Result<Flush, String> {
     let expected = || "`video`, `now` or a duration such as `100ms` is expected".to_owned();
     match text {
-        "video" => Ok(Config::default().flush),
+        "video" => Ok(Flush::Video),
         "now" => Ok(Flush::Now),
         _ => {
             let number = text.strip_suffix("ms").ok_or_else(expected)?;

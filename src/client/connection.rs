@@ -450,7 +450,7 @@ fn connect_to(reactor: &mut Reactor, address: SocketAddr) -> Result<TcpStream, C
             return Err(failed(error));
         }
         if readiness.is_writable && socket.peer_addr().is_ok() {
-            socket::prepare(&socket).map_err(failed)?;
+            socket::prepare(&socket, &socket::Liveness::default()).map_err(failed)?;
             return Ok(socket);
         }
         if Instant::now() >= deadline {

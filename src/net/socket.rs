@@ -7,26 +7,47 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-/// A peer that does not acknowledge what we sent for this long is gone: no FIN comes when the
-/// power of a camera is cut.
-const USER_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Connections that wait to be accepted; the kernel lowers it to its own maximum.
 const BACKLOG: i32 = 4096;
+
+/// When the kernel gives a peer up that says nothing: no FIN comes when the power of a camera is
+/// cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Liveness {
+    /// A peer that does not acknowledge what we sent for this long is gone (`TCP_USER_TIMEOUT`).
+    pub user_timeout: Duration,
+    /// Silence before the kernel's first keepalive probe (`TCP_KEEPIDLE`, whole seconds).
+    pub keepalive_after: Duration,
+    /// Between two probes (`TCP_KEEPINTVL`, whole seconds).
+    pub keepalive_interval: Duration,
+    /// Probes without an answer after which the peer is gone (`TCP_KEEPCNT`).
+    pub keepalive_probes: u32,
+}
+
+impl Default for Liveness {
+    fn default() -> Self {
+        Self {
+            user_timeout: Duration::from_secs(15),
+            keepalive_after: Duration::from_secs(15),
+            keepalive_interval: Duration::from_secs(5),
+            keepalive_probes: 3,
+        }
+    }
+}
 
 /// Sends small messages at once and notices a peer that has vanished.
 ///
 /// # Errors
 /// Of the system calls; the socket is of no use then (its peer has reset it, mostly).
-pub fn prepare(stream: &TcpStream) -> io::Result<()> {
+pub fn prepare(stream: &TcpStream, liveness: &Liveness) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(liveness.user_timeout))?;
     socket.set_tcp_keepalive(
         &TcpKeepalive::new()
-            .with_time(Duration::from_secs(15))
-            .with_interval(Duration::from_secs(5))
-            .with_retries(3),
+            .with_time(liveness.keepalive_after)
+            .with_interval(liveness.keepalive_interval)
+            .with_retries(liveness.keepalive_probes),
     )
 }
 

@@ -21,12 +21,12 @@ pub(super) enum Full {
 /// Counts of open connections; locked when one opens or closes.
 #[derive(Debug)]
 pub(super) struct Admission {
-    limits: ServerLimits,
     open: Mutex<Open>,
 }
 
 #[derive(Debug)]
 struct Open {
+    limits: ServerLimits,
     /// The sum of `by_worker`, and of `by_address`.
     total: usize,
     by_worker: Vec<usize>,
@@ -37,8 +37,8 @@ impl Admission {
     /// `workers` is at least 1.
     pub(super) fn new(limits: ServerLimits, workers: usize) -> Self {
         Self {
-            limits,
             open: Mutex::new(Open {
+                limits,
                 total: 0,
                 by_worker: vec![0; workers],
                 by_address: HashMap::new(),
@@ -49,11 +49,12 @@ impl Admission {
     /// Counts a new connection and places it on the worker with the fewest.
     pub(super) fn admit(&self, address: IpAddr) -> Result<WorkerId, Full> {
         let mut open = self.lock();
-        if open.total >= self.limits.connections_max {
+        if open.total >= open.limits.connections_max {
             return Err(Full::Server(open.total));
         }
+        let of_address_max = open.limits.connections_per_address_max;
         let of_address = open.by_address.entry(address).or_insert(0);
-        if *of_address >= self.limits.connections_per_address_max {
+        if *of_address >= of_address_max {
             return Err(Full::Address(*of_address));
         }
         *of_address += 1;
@@ -66,6 +67,11 @@ impl Admission {
         let (index, count) = least_loaded.expect("there is at least one worker");
         *count += 1;
         Ok(WorkerId(index))
+    }
+
+    /// New bounds for the connections to come; nobody is closed.
+    pub(super) fn set_limits(&self, limits: ServerLimits) {
+        self.lock().limits = limits;
     }
 
     /// A connection that was admitted is gone.

@@ -51,6 +51,7 @@ pub struct Server {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
     stop: StopHandle,
+    reload: ReloadHandle,
     acceptor: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -73,6 +74,36 @@ impl StopHandle {
 
     fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Acquire)
+    }
+}
+
+/// Gives a running server new settings, from another thread.
+#[derive(Debug, Clone)]
+pub struct ReloadHandle {
+    shared: Arc<Shared>,
+    started_with: Arc<Config>,
+    mailboxes: Vec<Address>,
+}
+
+impl ReloadHandle {
+    /// Puts new settings in force: the timers of the server and the bound on replies for everybody,
+    /// the rest for connections and live streams that begin from now on. The listeners, the number
+    /// of workers and the chunk size stay.
+    pub fn reload(&self, mut config: Config) {
+        config.rtmp.clone_from(&self.started_with.rtmp);
+        config.workers = self.started_with.workers;
+        config.session.chunk_size = self.started_with.session.chunk_size;
+        self.shared.admission.set_limits(config.limits);
+        let config = Arc::new(config);
+        for address in &self.mailboxes {
+            if address
+                .post
+                .send(Post::Reload(Arc::clone(&config)))
+                .is_err()
+            {
+                log::debug!("a worker had stopped already");
+            }
+        }
     }
 }
 
@@ -103,8 +134,14 @@ impl Server {
             listeners.push(listener);
             addresses.push(bound);
         }
-        let shared = Arc::new(Shared::new(config));
-        let (mailboxes, workers) = start_workers(&shared)?;
+        let shared = Arc::new(Shared::new(&config));
+        let config = Arc::new(config);
+        let (mailboxes, workers) = start_workers(&shared, &config)?;
+        let reload = ReloadHandle {
+            shared: Arc::clone(&shared),
+            started_with: config,
+            mailboxes: mailboxes.clone(),
+        };
         let acceptor = Acceptor {
             shared: Arc::clone(&shared),
             poll,
@@ -119,6 +156,7 @@ impl Server {
             shared,
             addresses,
             stop,
+            reload,
             acceptor,
             workers,
         })
@@ -139,6 +177,11 @@ impl Server {
         self.stop.clone()
     }
 
+    /// To give it new settings from another thread.
+    pub fn reload_handle(&self) -> ReloadHandle {
+        self.reload.clone()
+    }
+
     /// Returns when the server has stopped.
     pub fn wait(self) {
         for thread in self.workers.into_iter().chain([self.acceptor]) {
@@ -149,10 +192,13 @@ impl Server {
     }
 }
 
-fn start_workers(shared: &Arc<Shared>) -> Result<(Vec<Address>, Vec<JoinHandle<()>>), io::Error> {
+fn start_workers(
+    shared: &Arc<Shared>,
+    config: &Arc<Config>,
+) -> Result<(Vec<Address>, Vec<JoinHandle<()>>), io::Error> {
     let mut addresses = Vec::new();
     let mut inner = Vec::new();
-    for _ in 0..shared.config.workers.max(1) {
+    for _ in 0..config.workers.max(1) {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (post, posts) = Mailbox::unbounded(Arc::clone(&waker));
@@ -165,6 +211,7 @@ fn start_workers(shared: &Arc<Shared>) -> Result<(Vec<Address>, Vec<JoinHandle<(
         let worker = Worker::new(
             WorkerId(index),
             Arc::clone(shared),
+            Arc::clone(config),
             poll,
             posts,
             feeds,

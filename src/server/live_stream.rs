@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::config::Flush;
+use super::config::{Flush, PathConfig};
 use super::mail::{Address, Epoch, Feed, FeedContent, StreamName, WorkerId};
-use crate::broadcast::{Frame, FrameSeq, Headers, Log, LogLimits, Track};
+use crate::broadcast::{Frame, FrameSeq, Headers, Log, Track};
 
 /// Where the frames come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ struct FedWorker {
 pub(super) struct LiveStream {
     pub(super) name: StreamName,
     pub(super) source: Source,
+    /// What holds for it, as it was when it began.
+    pub(super) config: PathConfig,
     log: Log,
     /// Connections that read the log.
     pub(super) subscribers: Vec<usize>,
@@ -56,11 +58,12 @@ pub(super) struct LiveStream {
 }
 
 impl LiveStream {
-    pub(super) fn new(name: StreamName, limits: LogLimits) -> Self {
+    pub(super) fn new(name: StreamName, config: PathConfig) -> Self {
         Self {
             name,
             source: Source::Absent,
-            log: Log::new(limits),
+            config,
+            log: Log::new(config.log),
             subscribers: Vec::new(),
             waiting: Vec::new(),
             fed_workers: Vec::new(),
@@ -99,9 +102,9 @@ impl LiveStream {
     }
 
     /// The live stream is over. What it was is split off, with its log and its subscribers; what
-    /// stays waits for the next publisher.
-    pub(super) fn end(&mut self, limits: LogLimits) -> Self {
-        let mut next = Self::new(Arc::clone(&self.name), limits);
+    /// stays waits for the next publisher, under `config`.
+    pub(super) fn end(&mut self, config: PathConfig) -> Self {
+        let mut next = Self::new(Arc::clone(&self.name), config);
         next.waiting = std::mem::take(&mut self.waiting);
         next.is_listed = self.is_listed;
         let mut ended = std::mem::replace(self, next);
@@ -118,16 +121,16 @@ impl LiveStream {
     }
 
     /// Appends a publisher's frame here and to the batches of the other workers.
-    pub(super) fn publish(&mut self, frame: Frame, flush: Flush, now: Instant) {
+    pub(super) fn publish(&mut self, frame: Frame, now: Instant) {
         let frame = Arc::new(frame);
         for worker in self.fed_workers.iter_mut().filter(|other| other.is_current) {
             worker.batch.push(Arc::clone(&frame));
         }
-        self.append(frame, flush, now);
+        self.append(frame, now);
     }
 
     /// Appends what another worker fed.
-    pub(super) fn take_feed(&mut self, content: FeedContent, flush: Flush, now: Instant) {
+    pub(super) fn take_feed(&mut self, content: FeedContent, now: Instant) {
         let frames = match content {
             FeedContent::Frames(frames) => frames,
             FeedContent::Start {
@@ -145,7 +148,7 @@ impl LiveStream {
             }
         };
         for frame in frames {
-            self.append(frame, flush, now);
+            self.append(frame, now);
         }
     }
 
@@ -238,16 +241,17 @@ impl LiveStream {
         }
     }
 
-    fn append(&mut self, frame: Arc<Frame>, flush: Flush, now: Instant) {
+    fn append(&mut self, frame: Arc<Frame>, now: Instant) {
         let track = frame.track();
         let needed_from = self.has_audience().then_some(self.needed_from);
         if !self.log.append(frame, needed_from) || self.subscribers.is_empty() {
             return;
         }
-        let due = match flush {
+        let due = match self.config.flush {
             Flush::Now => now,
-            Flush::Video { .. } if track == Track::Video => now,
-            Flush::Video { audio_wait: wait } | Flush::Every(wait) => now + wait,
+            Flush::Video if track == Track::Video => now,
+            Flush::Video => now + self.config.audio_wait,
+            Flush::Every(wait) => now + wait,
         };
         self.flush_at = Some(self.flush_at.map_or(due, |at| at.min(due)));
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 
+use super::config::Config;
 use crate::broadcast::{Frame, Headers};
 use crate::net::mailbox::Mailbox;
 
@@ -39,6 +40,8 @@ pub(super) enum Post {
     Replaced { name: StreamName, epoch: Epoch },
     /// The live stream is over.
     Ended { name: StreamName, epoch: Epoch },
+    /// New settings.
+    Reload(Arc<Config>),
     /// Say goodbye to everybody and stop.
     Shutdown,
 }

@@ -21,6 +21,7 @@ mod listener;
 mod live_stream;
 mod mail;
 mod metrics;
+mod path_pattern;
 mod posts;
 mod publisher;
 mod registry;
@@ -28,6 +29,9 @@ mod requests;
 mod subscriber;
 mod worker;
 
-pub use config::{Config, Flush, ServerLimits, ServerTimers, Takeover};
-pub use listener::{Server, StartError, StopHandle};
+pub use config::{
+    Config, Flush, HevcForm, PathConfig, PathRule, ServerLimits, ServerTimers, Takeover,
+};
+pub use listener::{ReloadHandle, Server, StartError, StopHandle};
 pub use metrics::{Counter, Metrics};
+pub use path_pattern::{PathPattern, PathPatternError};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
@@ -13,13 +13,6 @@ use super::mail::{Epoch, Feed, FeedContent, Post, StreamName};
 use super::worker::Worker;
 use crate::net::socket;
 use crate::rtmp::session::{Refusal, ServerSession};
-
-/// Unsent bytes that a subscriber's socket may hold: what it lags beyond stays in the log, where
-/// it can be skipped. 128 KiB = 0.5 s at 2 Mbit/s.
-const UNSENT_BYTES_MAX: u32 = 128 * 1024;
-
-/// From the order to stop until the worker leaves whoever is still there.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(3);
 
 impl Worker {
     /// Acts on everything that has come; see [`super::mail`] for the order.
@@ -56,7 +49,7 @@ impl Worker {
             self.streams[slot].start(source, &[]);
             self.admit_waiting(slot, now);
         }
-        self.streams[slot].take_feed(feed.content, self.shared.config.flush, now);
+        self.streams[slot].take_feed(feed.content, now);
         self.note_stream(slot);
     }
 
@@ -84,6 +77,10 @@ impl Worker {
                     self.dismiss(slot, now);
                 }
             }
+            Post::Reload(config) => {
+                self.session = Arc::new(config.session);
+                self.config = config;
+            }
             Post::Shutdown => self.on_shutdown(now),
         }
     }
@@ -104,8 +101,8 @@ impl Worker {
     }
 
     fn on_accepted(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
-        let prepared =
-            socket::prepare(&stream).and_then(|()| socket::limit_unsent(&stream, UNSENT_BYTES_MAX));
+        let prepared = socket::prepare(&stream, &self.config.liveness)
+            .and_then(|()| socket::limit_unsent(&stream, self.config.limits.unsent_bytes_max));
         if let Err(error) = prepared {
             log::debug!("{peer}: gone before it was served: {error}");
             return self.shared.admission.release(peer.ip(), self.id);
@@ -122,7 +119,7 @@ impl Worker {
             log::error!("{peer}: cannot be watched: {error}");
             return self.shared.admission.release(peer.ip(), self.id);
         }
-        let session = ServerSession::new(Arc::clone(&self.shared.session), fastrand::u64(..), now);
+        let session = ServerSession::new(Arc::clone(&self.session), fastrand::u64(..), now);
         slot.insert(Connection::new(stream, peer, session, self.generations));
         log::debug!("{peer}: connected");
         self.queue(key);
@@ -130,7 +127,7 @@ impl Worker {
 
     /// Tells everybody that the server stops.
     fn on_shutdown(&mut self, now: Instant) {
-        self.leave_at = Some(now + SHUTDOWN_DEADLINE);
+        self.leave_at = Some(now + self.config.timers.shutdown_timeout);
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for &key in &keys {
             // A last flush may have closed some of them: their peers had gone.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::config::Takeover;
+use super::config::{PathConfig, Takeover};
 use super::mail::{Epoch, StreamName, WorkerId};
 
 /// A publisher's signs of life, written by its worker and read when somebody else wants the name.
@@ -79,11 +79,9 @@ struct Registration {
 }
 
 /// The table of live streams.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Registry {
     registrations: Mutex<Table>,
-    takeover: Takeover,
-    takeover_silence: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -93,21 +91,14 @@ struct Table {
 }
 
 impl Registry {
-    /// `takeover_silence`: see [`Takeover::SameSource`].
-    pub(super) fn new(takeover: Takeover, takeover_silence: Duration) -> Self {
-        Self {
-            registrations: Mutex::default(),
-            takeover,
-            takeover_silence,
-        }
-    }
-
-    /// Gives the name to a publisher on `worker`, unless another one has it and may keep it.
+    /// Gives the name to a publisher on `worker`, unless another one has it and may keep it by
+    /// what `config` says of taking over.
     pub(super) fn publish(
         &self,
         name: &StreamName,
         worker: WorkerId,
         origin: Origin,
+        config: &PathConfig,
         uptime: Duration,
     ) -> Result<Grant, Busy> {
         let mut table = self.lock();
@@ -115,9 +106,9 @@ impl Registry {
             && let Some(previous) = &registration.origin
         {
             let silence = registration.pulse.silence(uptime);
-            let may_take = match self.takeover {
+            let may_take = match config.takeover {
                 Takeover::Always => true,
-                Takeover::SameSource => *previous == origin || silence >= self.takeover_silence,
+                Takeover::SameSource => *previous == origin || silence >= config.takeover_silence,
                 Takeover::Never => false,
             };
             if !may_take {
@@ -231,8 +222,12 @@ mod tests {
     const HERE: WorkerId = WorkerId(0);
     const THERE: WorkerId = WorkerId(1);
 
-    fn registry(takeover: Takeover) -> Registry {
-        Registry::new(takeover, SILENCE)
+    fn config(takeover: Takeover) -> PathConfig {
+        PathConfig {
+            takeover,
+            takeover_silence: SILENCE,
+            ..PathConfig::default()
+        }
     }
 
     fn secs(seconds: u64) -> Duration {
@@ -266,13 +261,13 @@ mod tests {
             (Never, &same, 0, false),
             (Never, &same, 60_000, false),
         ] {
-            let registry = registry(takeover);
+            let (registry, config) = (Registry::default(), config(takeover));
             let first = registry
-                .publish(&name(), HERE, old.clone(), secs(10))
+                .publish(&name(), HERE, old.clone(), &config, secs(10))
                 .unwrap();
             first.pulse.beat(secs(12), 2000);
             let now = secs(12) + Duration::from_millis(silence_ms);
-            let second = registry.publish(&name(), THERE, newcomer.clone(), now);
+            let second = registry.publish(&name(), THERE, newcomer.clone(), &config, now);
             let what = format!("{takeover:?}, {newcomer:?}, {silence_ms} ms");
             match second {
                 Ok(second) => {
@@ -294,28 +289,28 @@ mod tests {
 
     #[test]
     fn a_name_whose_publisher_vanished_is_free_at_once_and_its_timeline_goes_on() {
-        let registry = registry(Takeover::SameSource);
+        let (registry, config) = (Registry::default(), config(Takeover::SameSource));
         let first = registry
-            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .publish(&name(), HERE, origin(1, ""), &config, secs(1))
             .unwrap();
         first.pulse.beat(secs(1), 70);
         registry.vacate(&name(), first.epoch);
         let second = registry
-            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .publish(&name(), HERE, origin(1, ""), &config, secs(1))
             .unwrap();
         assert_eq!(second.resume_after, Some(70));
     }
 
     #[test]
     fn an_ended_stream_starts_anew() {
-        let registry = registry(Takeover::SameSource);
+        let (registry, config) = (Registry::default(), config(Takeover::SameSource));
         let first = registry
-            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .publish(&name(), HERE, origin(1, ""), &config, secs(1))
             .unwrap();
         assert_eq!(registry.attend(&name(), THERE), Some(HERE));
         assert_eq!(registry.end(&name(), first.epoch), Some(vec![THERE]));
         let second = registry
-            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .publish(&name(), HERE, origin(1, ""), &config, secs(1))
             .unwrap();
         assert_eq!(second.resume_after, None);
         assert_eq!(second.audience, [THERE]);
@@ -323,12 +318,12 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_a_name_that_nobody_uses() {
-        let registry = registry(Takeover::SameSource);
+        let (registry, config) = (Registry::default(), config(Takeover::SameSource));
         assert_eq!(registry.attend(&name(), HERE), None);
         assert_eq!(registry.attend(&name(), HERE), None);
         registry.leave(&name(), HERE);
         let grant = registry
-            .publish(&name(), HERE, origin(1, ""), secs(1))
+            .publish(&name(), HERE, origin(1, ""), &config, secs(1))
             .unwrap();
         assert!(grant.audience.is_empty());
         registry.end(&name(), grant.epoch);

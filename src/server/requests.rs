@@ -84,10 +84,12 @@ impl Worker {
             address: peer.ip(),
             query,
         };
+        let config = self.config.for_path(&name);
+        let uptime = self.uptime(now);
         let granted = self
             .shared
             .registry
-            .publish(&name, self.id, origin, self.uptime(now));
+            .publish(&name, self.id, origin, &config, uptime);
         let grant = match granted {
             Ok(grant) => grant,
             Err(busy) => {
@@ -181,7 +183,7 @@ impl Worker {
         }
         if self.streams[stream].source == Source::Absent {
             log::debug!("{peer}: waits for {name}");
-            let until = now + self.shared.config.timers.play_wait;
+            let until = now + self.streams[stream].config.play_wait;
             self.connections[key].waiting = Some(Part {
                 stream,
                 role: Waiting { msid, until },
@@ -253,7 +255,7 @@ impl Worker {
         let slot = part.stream;
         let live = &mut self.streams[slot];
         if let Some(frame) = make(&mut part.role, live.log().headers()) {
-            live.publish(frame, self.shared.config.flush, now);
+            live.publish(frame, now);
             self.frames += 1;
             if let Some((mend, is_first)) = part.role.take_mend() {
                 self.shared.metrics.mended_timestamps.add(1);
@@ -278,7 +280,7 @@ impl Worker {
         let Some(part) = self.connections[key].publisher.take() else {
             return;
         };
-        let grace = self.shared.config.timers.publisher_grace;
+        let grace = self.streams[part.stream].config.publisher_grace;
         let epoch = part.role.epoch;
         let name = &part.role.name;
         log::info!(
@@ -355,7 +357,7 @@ impl Worker {
         let Some(live) = self.streams.get_mut(stream) else {
             return;
         };
-        let mut ended = live.end(self.shared.config.log);
+        let mut ended = live.end(self.config.for_path(&live.name));
         let (behind, done): (Vec<_>, Vec<_>) = std::mem::take(&mut ended.subscribers)
             .into_iter()
             .partition(|key| self.connections[*key].is_behind(ended.log()));
@@ -379,7 +381,7 @@ impl Worker {
                 part.stream = slot;
             }
         }
-        let deadline = now + self.shared.config.timers.drain_timeout;
+        let deadline = now + self.config.timers.drain_timeout;
         self.graces.push((deadline, slot, epoch));
     }
 
@@ -459,7 +461,7 @@ impl Worker {
     }
 
     fn on_paused(&mut self, key: usize, is_paused: bool) {
-        let chunk_size = self.shared.config.session.chunk_size;
+        let chunk_size = self.config.session.chunk_size;
         let connection = &mut self.connections[key];
         connection.collect_output();
         if let Some(mut part) = connection.subscriber.take() {
@@ -471,7 +473,7 @@ impl Worker {
     }
 
     fn on_receive(&mut self, key: usize, kind: MediaKind, is_wanted: bool) {
-        let chunk_size = self.shared.config.session.chunk_size;
+        let chunk_size = self.config.session.chunk_size;
         let track = match kind {
             MediaKind::Audio => Track::Audio,
             MediaKind::Video => Track::Video,
@@ -501,7 +503,7 @@ impl Worker {
     pub(super) fn close_gently(&mut self, key: usize, now: Instant) {
         let connection = &mut self.connections[key];
         if connection.closing == Closing::No {
-            let deadline = now + self.shared.config.timers.close_timeout;
+            let deadline = now + self.config.timers.close_timeout;
             connection.closing = Closing::Flushing(deadline);
         }
         self.queue(key);

@@ -42,9 +42,6 @@ const EVENTS_MAX: usize = 1024;
 /// What all threads of a server share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) config: Config,
-    /// What every session is set up with, once for all.
-    pub(super) session: Arc<session::ServerConfig>,
     pub(super) registry: Registry,
     pub(super) metrics: Metrics,
     pub(super) started: Instant,
@@ -52,14 +49,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         Self {
-            session: Arc::new(config.session),
-            registry: Registry::new(config.takeover, config.timers.takeover_silence),
+            registry: Registry::default(),
             metrics: Metrics::default(),
             started: Instant::now(),
             admission: Admission::new(config.limits, config.workers.max(1)),
-            config,
         }
     }
 }
@@ -72,6 +67,10 @@ type AlarmKey = (usize, u64);
 pub(super) struct Worker {
     pub(super) id: WorkerId,
     pub(super) shared: Arc<Shared>,
+    /// The settings in force; replaced as a whole by a reload.
+    pub(super) config: Arc<Config>,
+    /// Of `config`: what every session is set up with.
+    pub(super) session: Arc<session::ServerConfig>,
     pub(super) connections: Slab<Connection>,
     pub(super) streams: Slab<LiveStream>,
     /// Streams with frames for other workers in this turn; may name one twice.
@@ -119,6 +118,7 @@ impl Worker {
     pub(super) fn new(
         id: WorkerId,
         shared: Arc<Shared>,
+        config: Arc<Config>,
         poll: Poll,
         posts: Receiver<Post>,
         feeds: Receiver<Feed>,
@@ -127,6 +127,8 @@ impl Worker {
         Self {
             id,
             shared,
+            session: Arc::new(config.session),
+            config,
             connections: Slab::new(),
             streams: Slab::new(),
             fed_streams: Vec::new(),
@@ -179,7 +181,7 @@ impl Worker {
     }
 
     pub(super) fn chunk_size(&self) -> usize {
-        usize::try_from(self.shared.config.session.chunk_size).unwrap_or(usize::MAX)
+        usize::try_from(self.config.session.chunk_size).unwrap_or(usize::MAX)
     }
 
     /// Puts a connection into the queue of those that are served in this turn.
@@ -196,7 +198,7 @@ impl Worker {
         if let Some(slot) = self.stream_slots.get(name) {
             return *slot;
         }
-        let live = LiveStream::new(Arc::clone(name), self.shared.config.log);
+        let live = LiveStream::new(Arc::clone(name), self.config.for_path(name));
         let slot = self.streams.insert(live);
         self.stream_slots.insert(Arc::clone(name), slot);
         slot
@@ -250,7 +252,7 @@ impl Worker {
             return;
         };
         live.flush_at = None;
-        let chunk_size = self.shared.config.session.chunk_size;
+        let chunk_size = self.config.session.chunk_size;
         let mut run = None;
         let mut bytes = 0;
         let mut laps = 0;
@@ -281,7 +283,7 @@ impl Worker {
                         self.queue.push(key);
                     }
                     if !connection.can_write {
-                        Self::arm(connection, &mut self.timers, &self.shared, key);
+                        Self::arm(connection, &mut self.timers, &self.config, key);
                     }
                 }
                 Err(error) => failed.push((key, error)),
@@ -378,7 +380,7 @@ impl Worker {
             let Some(connection) = self.connections.get_mut(key) else {
                 return Ok(());
             };
-            let limit = self.shared.config.limits.reply_bytes_max;
+            let limit = self.config.limits.reply_bytes_max;
             if !connection.can_read || connection.unsent_replies() > limit {
                 break;
             }
@@ -391,8 +393,8 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(());
         };
-        Self::arm(connection, &mut self.timers, &self.shared, key);
-        let limit = self.shared.config.limits.reply_bytes_max;
+        Self::arm(connection, &mut self.timers, &self.config, key);
+        let limit = self.config.limits.reply_bytes_max;
         if connection.can_read && connection.unsent_replies() <= limit {
             self.queue(key);
         }
@@ -461,7 +463,7 @@ impl Worker {
             .subscriber
             .as_ref()
             .map(|part| self.streams[part.stream].log());
-        let chunk_size = self.shared.config.session.chunk_size;
+        let chunk_size = self.config.session.chunk_size;
         let sent = connection
             .send(log, &mut None, chunk_size, now)
             .map_err(CloseReason::Socket)?;
@@ -473,7 +475,7 @@ impl Worker {
         self.end_drained(key);
         let connection = &mut self.connections[key];
         if let (Closing::Flushing(_), 0) = (connection.closing, connection.unsent_replies()) {
-            let timeout = self.shared.config.timers.close_timeout;
+            let timeout = self.config.timers.close_timeout;
             connection.closing = Closing::Lingering(now + timeout);
             connection
                 .socket
@@ -487,10 +489,10 @@ impl Worker {
     fn arm(
         connection: &mut Connection,
         timers: &mut Timers<AlarmKey>,
-        shared: &Shared,
+        config: &Config,
         key: usize,
     ) {
-        let Some(deadline) = connection.deadline(shared.config.timers.write_timeout) else {
+        let Some(deadline) = connection.deadline(config.timers.write_timeout) else {
             return;
         };
         if connection.alarm.is_none_or(|alarm| deadline < alarm) {
@@ -511,7 +513,7 @@ impl Worker {
             connection.alarm = None;
             self.guarded(Some(key), now, |worker| worker.on_alarm(key, now));
             if let Some(connection) = self.connections.get_mut(key) {
-                Self::arm(connection, &mut self.timers, &self.shared, key);
+                Self::arm(connection, &mut self.timers, &self.config, key);
             }
         }
         self.guarded(None, now, |worker| {
@@ -532,7 +534,7 @@ impl Worker {
             }
             Closing::No => {}
         }
-        if connection.is_stuck(self.shared.config.timers.write_timeout, now) {
+        if connection.is_stuck(self.config.timers.write_timeout, now) {
             return Err(CloseReason::Stuck);
         }
         if connection
@@ -591,7 +593,7 @@ impl Worker {
                 self.shared.metrics.peer_errors.add(1);
                 log::info!(
                     "{peer}: closed: took nothing for {} s",
-                    self.shared.config.timers.write_timeout.as_secs()
+                    self.config.timers.write_timeout.as_secs()
                 );
             }
             CloseReason::Socket(error) if !is_closing => {

@@ -110,7 +110,7 @@ pub(super) fn connect(address: SocketAddr, number: usize) -> io::Result<TcpStrea
         outcome => outcome?,
     }
     let stream = TcpStream::from_std(socket.into());
-    socket::prepare(&stream)?;
+    socket::prepare(&stream, &socket::Liveness::default())?;
     Ok(stream)
 }
 

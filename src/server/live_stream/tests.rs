@@ -13,9 +13,6 @@ use crate::net::mailbox::Mailbox;
 
 const HERE: WorkerId = WorkerId(0);
 const THERE: WorkerId = WorkerId(1);
-const FLUSH: Flush = Flush::Video {
-    audio_wait: Duration::from_millis(40),
-};
 
 fn frame(track: Track, dts: i64, is_keyframe: bool) -> Frame {
     let flags = FrameFlags {
@@ -55,7 +52,7 @@ fn addresses(capacity: usize) -> (Vec<Address>, Receiver<Feed>, Poll) {
 }
 
 fn home(audience: &[WorkerId]) -> LiveStream {
-    let mut live = LiveStream::new("live/cam".into(), LogLimits::default());
+    let mut live = LiveStream::new("live/cam".into(), PathConfig::default());
     let source = Source::Here {
         epoch: Epoch(1),
         publisher: Some(0),
@@ -65,7 +62,7 @@ fn home(audience: &[WorkerId]) -> LiveStream {
 }
 
 fn mirror() -> LiveStream {
-    let mut live = LiveStream::new("live/cam".into(), LogLimits::default());
+    let mut live = LiveStream::new("live/cam".into(), PathConfig::default());
     live.start(Source::Elsewhere { epoch: Epoch(1) }, &[]);
     live.subscribers.push(7);
     live
@@ -87,13 +84,13 @@ fn a_worker_that_listens_from_the_start_gets_every_frame() {
     let mut woken = Vec::new();
     assert_eq!(home.feed_workers(Epoch(1), &addresses, &mut woken), 0);
     for at in [0, 40, 80] {
-        home.publish(frame(Track::Video, at, at == 0), FLUSH, now);
-        home.publish(frame(Track::Audio, at + 5, false), FLUSH, now);
+        home.publish(frame(Track::Video, at, at == 0), now);
+        home.publish(frame(Track::Audio, at + 5, false), now);
         home.feed_workers(Epoch(1), &addresses, &mut woken);
     }
     assert_eq!(woken, [THERE]);
     for feed in feeds.try_iter() {
-        mirror.take_feed(feed.content, FLUSH, now);
+        mirror.take_feed(feed.content, now);
     }
     assert_eq!(dts(&mirror), [0, 5, 40, 45, 80, 85]);
     assert_eq!(dts(&home), dts(&mirror));
@@ -106,13 +103,13 @@ fn a_worker_that_is_served_late_in_the_first_turn_still_gets_every_frame() {
     let mut home = home(&[THERE]);
     home.subscribers.push(1);
     let mut mirror = mirror();
-    home.publish(frame(Track::Audio, 0, false), FLUSH, now);
+    home.publish(frame(Track::Audio, 0, false), now);
     for at in [5, 40, 80] {
-        home.publish(frame(Track::Video, at, true), FLUSH, now);
+        home.publish(frame(Track::Video, at, true), now);
     }
     home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     for feed in feeds.try_iter() {
-        mirror.take_feed(feed.content, FLUSH, now);
+        mirror.take_feed(feed.content, now);
     }
     assert_eq!(dts(&mirror), [0, 5, 40, 80]);
 }
@@ -123,15 +120,15 @@ fn a_worker_that_comes_between_a_new_header_and_its_keyframe_gets_no_old_frames(
     let (addresses, feeds, _poll) = addresses(16);
     let mut home = home(&[]);
     home.subscribers.push(1);
-    home.publish(frame(Track::Video, 0, true), FLUSH, now);
-    home.publish(header(Track::Video, 40), FLUSH, now);
+    home.publish(frame(Track::Video, 0, true), now);
+    home.publish(header(Track::Video, 40), now);
     home.add_fed_worker(THERE);
     let mut mirror = mirror();
     home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
-    home.publish(frame(Track::Video, 40, true), FLUSH, now);
+    home.publish(frame(Track::Video, 40, true), now);
     home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     for feed in feeds.try_iter() {
-        mirror.take_feed(feed.content, FLUSH, now);
+        mirror.take_feed(feed.content, now);
     }
     assert_eq!(dts(&mirror), [40, 40]);
 }
@@ -143,15 +140,15 @@ fn a_worker_that_comes_later_starts_at_the_keyframe() {
     let mut home = home(&[]);
     let mut mirror = mirror();
     for at in [0, 40, 80, 120] {
-        home.publish(frame(Track::Video, at, at % 80 == 0), FLUSH, now);
+        home.publish(frame(Track::Video, at, at % 80 == 0), now);
     }
     home.add_fed_worker(THERE);
     home.add_fed_worker(THERE);
     home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
-    home.publish(frame(Track::Video, 160, false), FLUSH, now);
+    home.publish(frame(Track::Video, 160, false), now);
     home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     for feed in feeds.try_iter() {
-        mirror.take_feed(feed.content, FLUSH, now);
+        mirror.take_feed(feed.content, now);
     }
     assert_eq!(dts(&mirror), [80, 120, 160]);
     let log = mirror.log();
@@ -166,18 +163,18 @@ fn a_worker_that_fell_behind_starts_anew_at_a_keyframe_and_nothing_grows() {
     let mut mirror = mirror();
     let mut overflows = 0;
     for at in 0..20 {
-        home.publish(frame(Track::Video, at, at % 8 == 0), FLUSH, now);
+        home.publish(frame(Track::Video, at, at % 8 == 0), now);
         overflows += home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     }
     assert!(overflows > 0);
     assert_eq!(feeds.len(), 2);
     for feed in feeds.try_iter() {
-        mirror.take_feed(feed.content, FLUSH, now);
+        mirror.take_feed(feed.content, now);
     }
-    home.publish(frame(Track::Video, 20, false), FLUSH, now);
+    home.publish(frame(Track::Video, 20, false), now);
     home.feed_workers(Epoch(1), &addresses, &mut Vec::new());
     for feed in feeds.try_iter() {
-        mirror.take_feed(feed.content, FLUSH, now);
+        mirror.take_feed(feed.content, now);
     }
     let expected = [0, 1, 16, 17, 18, 19, 20];
     assert_eq!(dts(&mirror), expected);
@@ -190,11 +187,12 @@ fn video_is_due_at_once_and_sound_may_wait() {
     let now = Instant::now();
     let mut live = home(&[HERE]);
     live.subscribers.push(1);
-    live.publish(frame(Track::Audio, 0, false), FLUSH, now);
+    live.publish(frame(Track::Audio, 0, false), now);
     assert_eq!(live.flush_at, Some(now + Duration::from_millis(40)));
-    live.publish(frame(Track::Video, 1, true), FLUSH, now);
+    live.publish(frame(Track::Video, 1, true), now);
     assert_eq!(live.flush_at, Some(now));
     live.flush_at = None;
-    live.publish(frame(Track::Audio, 2, false), Flush::Now, now);
+    live.config.flush = Flush::Now;
+    live.publish(frame(Track::Audio, 2, false), now);
     assert_eq!(live.flush_at, Some(now));
 }

@@ -16,8 +16,9 @@ fn worker() -> (Worker, Mailbox<Post>) {
     let waker = Arc::new(Waker::new(poll.registry(), WAKER).unwrap());
     let (post, posts) = Mailbox::unbounded(Arc::clone(&waker));
     let (_, feeds) = Mailbox::bounded(1, waker);
-    let shared = Arc::new(Shared::new(Config::default()));
-    let worker = Worker::new(WorkerId(0), shared, poll, posts, feeds, Vec::new());
+    let config = Arc::new(Config::default());
+    let shared = Arc::new(Shared::new(&config));
+    let worker = Worker::new(WorkerId(0), shared, config, poll, posts, feeds, Vec::new());
     (worker, post)
 }
 
