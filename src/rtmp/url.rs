@@ -26,6 +26,7 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+pub(crate) use stream_path::split_query;
 pub use stream_path::{
     STREAM_PATH_BYTES_MAX, STREAM_QUERY_BYTES_MAX, StreamPath, StreamPathTooLong, stream_path,
 };

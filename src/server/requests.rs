@@ -60,7 +60,7 @@ impl Worker {
         log::debug!(
             "{}: connect, app {:?}, {:?}",
             connection.peer,
-            request.app,
+            request.app_path(),
             request.flash_version
         );
         connection.app = request.app.into_boxed_str();

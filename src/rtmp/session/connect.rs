@@ -1,15 +1,14 @@
 //! The `connect` command's object, read (RTMP 1.0 §7.2.1.1; Enhanced RTMP v2 for the last fields).
 
 use crate::amf::{Object, Value};
+use crate::rtmp::url::split_query;
 
 /// What a client says of itself when it connects.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConnectRequest {
-    /// Application name without query and outer slashes; may be empty. `_definst_`, the name of
-    /// an application's default instance, is left out.
+    /// Application as sent, with the query that some clients put behind it; may be empty.
+    /// [`stream_path`](crate::rtmp::url::stream_path) makes sense of it.
     pub app: String,
-    /// Query parts of `app` and `tcUrl`, without `?`, joined by `&`.
-    pub query: String,
     /// The URL as the client has it, quotes trimmed.
     pub tc_url: String,
     /// Name of the client's software.
@@ -32,15 +31,11 @@ impl ConnectRequest {
         };
         // One client has the URL in single quotes, others write the key in lower case.
         let tc_url = text("tcUrl").trim().trim_matches(['\'', '"']);
-        let (url_base, url_query) = cut_query(tc_url);
-        let app = object.get_ignore_case("app").and_then(Value::as_str);
         // Without the field (an empty one is legal) the URL's path says it.
-        let (app, app_query) = cut_query(app.unwrap_or_else(|| url_path(url_base)));
-        let app = app.trim().trim_matches('/');
-        let app = app.strip_suffix("_definst_").unwrap_or(app);
+        let app = object.get_ignore_case("app").and_then(Value::as_str);
+        let app = app.unwrap_or_else(|| url_path(tc_url)).trim();
         Self {
-            app: app.trim_end_matches('/').to_owned(),
-            query: join_queries(app_query, url_query),
+            app: app.to_owned(),
             tc_url: tc_url.to_owned(),
             flash_version: text("flashVer").to_owned(),
             object_encoding: object
@@ -49,6 +44,11 @@ impl ConnectRequest {
                 .unwrap_or_default(),
             object,
         }
+    }
+
+    /// The application without its query, for the log: queries carry tokens.
+    pub fn app_path(&self) -> &str {
+        split_query(&self.app).0
     }
 
     /// Whether the client knows Enhanced RTMP (it sent one of the fields of its connect object).
@@ -67,28 +67,18 @@ impl ConnectRequest {
     }
 }
 
-fn cut_query(text: &str) -> (&str, &str) {
-    text.split_once('?').unwrap_or((text, ""))
-}
-
-/// The path of an URL, without its first slash.
+/// The path of an URL and its query, without the first slash.
 fn url_path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split_once('/').map_or("", |(_, path)| path)
 }
 
-/// Most clients that have a query in both places have the same one there.
-fn join_queries(app: &str, url: &str) -> String {
-    match (app, url) {
-        (query, "") | ("", query) => query.to_owned(),
-        (app, url) if app == url => app.to_owned(),
-        (app, url) => format!("{app}&{url}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+    use crate::rtmp::url::stream_path;
 
     fn object(fields: &[(&str, &str)]) -> Object {
         Object {
@@ -99,33 +89,39 @@ mod tests {
         }
     }
 
+    /// Path and query of the live stream that a client means with these fields and the name "cam".
     #[track_caller]
-    fn check(fields: &[(&str, &str)], app: &str, query: &str) {
+    fn check(fields: &[(&str, &str)], path: &str, query: &str) {
         let request = ConnectRequest::new(object(fields));
-        assert_eq!((&*request.app, &*request.query), (app, query));
+        let found = stream_path(&request.app, "cam", Some(&request.tc_url)).unwrap();
+        assert_eq!((&*found.path, &*found.query), (path, query));
+        assert!(!request.app_path().contains('?'));
     }
 
     #[test]
-    fn app_and_query_are_taken_apart() {
-        check(&[], "", "");
-        check(&[("app", "live")], "live", "");
-        check(&[("app", "/live/")], "live", "");
-        check(&[("app", "live/inst")], "live/inst", "");
-        check(&[("app", "live/_definst_")], "live", "");
-        check(&[("app", "_definst_")], "", "");
-        check(&[("app", "live?token=a=b")], "live", "token=a=b");
-        check(&[("app", "live/?t=1")], "live", "t=1");
+    fn app_and_url_name_the_live_stream_together() {
+        check(&[], "cam", "");
+        check(&[("app", "live")], "live/cam", "");
+        check(&[("app", "/live/")], "live/cam", "");
+        check(&[("app", "live/inst")], "live/inst/cam", "");
+        check(&[("app", "live/_definst_")], "live/cam", "");
+        check(&[("app", "_definst_")], "cam", "");
+        check(&[("app", "live?token=a=b")], "live/cam", "token=a=b");
+        check(&[("app", "live/?t=1")], "live/cam", "t=1");
         // OpenIPC: an empty app is one.
-        check(&[("app", ""), ("tcUrl", "rtmp://h/cam")], "", "");
+        check(&[("app", ""), ("tcUrl", "rtmp://h/x")], "cam", "");
         // The field is missing.
-        check(&[("tcUrl", "rtmp://h:1935/cam/x?a=1")], "cam/x", "a=1");
-        check(&[("tcUrl", "rtmp://h")], "", "");
-        check(&[("tcUrl", "nonsense")], "", "");
-        // The same query twice, and two different ones.
+        let url = ("tcUrl", "rtmp://h:1935/live/x?a=1");
+        check(&[url], "live/x/cam", "a=1");
+        check(&[("tcUrl", "rtmp://h")], "cam", "");
+        check(&[("tcUrl", "nonsense")], "cam", "");
+        // The query of the app alone, the same in both places, and two different ones.
+        let plain = ("tcUrl", "rtmp://h/live");
+        check(&[("app", "live?t=1"), plain], "live/cam", "t=1");
         let url = ("tcUrl", "rtmp://h/live?t=1");
-        check(&[("app", "live?t=1"), url], "live", "t=1");
-        check(&[("app", "live?u=2"), url], "live", "u=2&t=1");
-        check(&[("app", "live"), url], "live", "t=1");
+        check(&[("app", "live?t=1"), url], "live/cam", "t=1");
+        check(&[("app", "live?u=2"), url], "live/cam", "u=2&t=1");
+        check(&[("app", "live"), url], "live/cam", "t=1");
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub fn stream_path(
     })
 }
 
-fn split_query(text: &str) -> (&str, &str) {
+/// What stands before the first `?`, and what behind it.
+pub(crate) fn split_query(text: &str) -> (&str, &str) {
     text.split_once('?').unwrap_or((text, ""))
 }
 
