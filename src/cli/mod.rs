@@ -1,6 +1,7 @@
 //! L4: the command line. The only layer that prints, reads arguments or exits.
 
 mod bench;
+mod config;
 mod console;
 mod demo;
 mod pull;
@@ -34,6 +35,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run the server with a built-in test stream, to see a picture without a camera
     Demo(demo::DemoArgs),
+    /// Check a configuration file of the server, or show every setting
+    Config(config::ConfigArgs),
     /// Send a file or standard input to a server
     Push(push::PushArgs),
     /// Receive a stream from a server into a file or to standard output
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Config(args) => config::run(args),
         Command::Push(args) => push::run(args, is_verbose),
         Command::Pull(args) => pull::run(args, is_verbose),
         Command::Bench(args) => bench::run(args),
@@ -62,7 +66,11 @@ pub fn main() -> ExitCode {
 
 #[allow(clippy::print_stderr, reason = "the command line is what prints")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("millstream: {error:#}");
+    // A configuration's faults begin with their place in it, as editors look for it.
+    match error.downcast_ref::<config::Faults>() {
+        Some(faults) => eprintln!("{faults}"),
+        None => eprintln!("millstream: {error:#}"),
+    }
     ExitCode::FAILURE
 }
 

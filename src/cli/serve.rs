@@ -1,55 +1,67 @@
 //! `millstream serve`: the server until a signal ends it.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::parse_seconds;
-use crate::server::{Config, Flush, Server, StartError, Takeover};
+use super::config::{Faults, Settings, check_typed};
+use crate::server::{Config, ReloadHandle, Server, StartError};
 
-/// What can be typed behind `serve`.
-#[derive(Debug, Clone, Args)]
+/// What can be typed behind `serve`. What is not typed is as the environment and the file say.
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct ServeArgs {
+    /// Configuration file; `millstream config show` prints one with every setting. SIGHUP reads it
+    /// again
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
     /// Address and port to take RTMP on; may be given several times. Port 0 lets the system choose
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:1935")]
-    rtmp: Vec<SocketAddr>,
+    /// [default: 0.0.0.0:1935]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = |text: &str| check_typed("rtmp", text))]
+    rtmp: Vec<String>,
 
     /// Worker threads [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    workers: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = |text: &str| check_typed("workers", text))]
+    workers: Option<String>,
 
     /// When frames leave: `video` (video at once, audio waits for it up to 40 ms), `now` (each at
-    /// once) or a duration such as `100ms` (everything waits that long; the least CPU)
-    #[arg(long, value_name = "WHEN", default_value = "video", value_parser = parse_flush)]
-    flush: Flush,
+    /// once) or a time such as `100ms` (everything waits that long; the least CPU)
+    /// [default: video]
+    #[arg(long, value_name = "WHEN", value_parser = |text: &str| check_typed("flush", text))]
+    flush: Option<String>,
 
-    /// Chunk size that we send with, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(128..=65_536))]
-    chunk_size: u32,
+    /// Chunk size that we send with [default: 64KiB]
+    #[arg(long, value_name = "BYTES", value_parser = |text: &str| check_typed("chunk_size", text))]
+    chunk_size: Option<String>,
 
-    /// Seconds that a player waits for a stream that nobody publishes yet
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
-    play_wait: Duration,
+    /// How long a player waits for a stream that nobody publishes yet: seconds, or a time such as
+    /// `500ms` [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| check_typed("timers.play_wait", text))]
+    play_wait: Option<String>,
 
     /// Who may take a name whose publisher is still connected: `same-source` (at once whoever comes
     /// from its address with its query, anybody after a second of silence), `always` or `never`
-    #[arg(long, value_name = "WHO", default_value = "same-source", value_parser = parse_takeover)]
-    takeover: Takeover,
+    /// [default: same-source]
+    #[arg(long, value_name = "WHO", value_parser = |text: &str| check_typed("takeover", text))]
+    takeover: Option<String>,
 
-    /// Seconds that players are kept when their publisher vanishes without a goodbye
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
-    publisher_grace: Duration,
+    /// How long players are kept when their publisher vanishes without a goodbye [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| check_typed("timers.publisher_grace", text))]
+    publisher_grace: Option<String>,
 }
 
 /// Runs the server until SIGINT or SIGTERM.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let server = start(args.config())?;
+    let settings = args.settings()?;
+    let server = start(settings.config.clone())?;
     let stop = server.stop_handle();
     on_signal(move || stop.stop())?;
+    if settings.has_file {
+        reload_on_hangup(args.clone(), settings, server.reload_handle())?;
+    }
     announce(&server);
     server.wait();
     log::info!("stopped");
@@ -115,61 +127,75 @@ fn with_advice(error: StartError) -> anyhow::Error {
     anyhow::anyhow!("{error}{advice}")
 }
 
-impl ServeArgs {
-    fn config(&self) -> Config {
-        let mut config = Config {
-            rtmp: self.rtmp.clone(),
-            ..Config::default()
-        };
-        if let Some(workers) = self.workers {
-            config.workers = usize::from(workers);
-        }
-        config.session.chunk_size = self.chunk_size;
-        config.path.flush = self.flush;
-        config.path.takeover = self.takeover;
-        config.path.play_wait = self.play_wait;
-        config.path.publisher_grace = self.publisher_grace;
-        config
-    }
-}
-
-fn parse_takeover(text: &str) -> Result<Takeover, String> {
-    match text {
-        "same-source" => Ok(Takeover::SameSource),
-        "always" => Ok(Takeover::Always),
-        "never" => Ok(Takeover::Never),
-        _ => Err("`same-source`, `always` or `never` is expected".to_owned()),
-    }
-}
-
-fn parse_flush(text: &str) -> Result<Flush, String> {
-    let expected = || "`video`, `now` or a duration such as `100ms` is expected".to_owned();
-    match text {
-        "video" => Ok(Flush::Video),
-        "now" => Ok(Flush::Now),
-        _ => {
-            let number = text.strip_suffix("ms").ok_or_else(expected)?;
-            match number.parse() {
-                Ok(ms @ 1..=10_000) => Ok(Flush::Every(Duration::from_millis(ms))),
-                _ => Err("a flush of 1ms to 10000ms is expected".to_owned()),
+/// Reads everything again at each SIGHUP. Without a file nothing could have changed, and SIGHUP
+/// ends the process when its terminal is closed.
+fn reload_on_hangup(
+    args: ServeArgs,
+    started_with: Settings,
+    handle: ReloadHandle,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGHUP]).context("cannot watch for SIGHUP")?;
+    let watch = move || {
+        for _ in signals.forever() {
+            let settings = match args.settings() {
+                Ok(settings) => settings,
+                Err(faults) => {
+                    let faults = faults.in_one_line();
+                    log::error!("the settings stay as they were: {faults}");
+                    continue;
+                }
+            };
+            let fixed = settings.fixed_differences(&started_with);
+            handle.reload(settings.config);
+            log::info!("the settings were read again");
+            if !fixed.is_empty() {
+                log::warn!("these take effect at the next start: {}", fixed.join(", "));
             }
         }
+    };
+    std::thread::Builder::new()
+        .name("reload".to_owned())
+        .spawn(watch)
+        .context("cannot start the thread that watches for SIGHUP")?;
+    Ok(())
+}
+
+impl ServeArgs {
+    fn settings(&self) -> Result<Settings, Faults> {
+        let rtmp = self.rtmp.join(",");
+        let typed = [
+            ("rtmp", (!rtmp.is_empty()).then_some(&rtmp)),
+            ("workers", self.workers.as_ref()),
+            ("flush", self.flush.as_ref()),
+            ("chunk_size", self.chunk_size.as_ref()),
+            ("timers.play_wait", self.play_wait.as_ref()),
+            ("takeover", self.takeover.as_ref()),
+            ("timers.publisher_grace", self.publisher_grace.as_ref()),
+        ];
+        let typed: Vec<_> = typed
+            .iter()
+            .filter_map(|(name, text)| Some((*name, text.as_ref()?.as_str())))
+            .collect();
+        Settings::load_all(self.config.as_deref(), &typed)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+    use crate::server::Flush;
 
     #[test]
-    fn flush_is_a_word_or_a_duration() {
-        assert_eq!(parse_flush("now"), Ok(Flush::Now));
-        assert_eq!(
-            parse_flush("100ms"),
-            Ok(Flush::Every(Duration::from_millis(100)))
-        );
-        for wrong in ["", "ms", "100", "100s", "0ms", "-1ms", "10001ms", "Now"] {
-            assert!(parse_flush(wrong).is_err(), "{wrong}");
-        }
+    fn what_is_typed_holds() {
+        let args = ServeArgs {
+            rtmp: vec!["127.0.0.1:0".to_owned(), "[::1]:0".to_owned()],
+            flush: Some("now".to_owned()),
+            ..ServeArgs::default()
+        };
+        let config = args.settings().unwrap().config;
+        assert_eq!(config.rtmp.len(), 2);
+        assert_eq!(config.path.flush, Flush::Now);
     }
 }

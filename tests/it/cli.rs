@@ -106,7 +106,7 @@ fn wrong_usage_is_exit_code_2() {
         (&["pull", "rtmp://127.0.0.1/live/cam"], &["<OUTPUT>"]),
         (&["serve", "--rtmp", "nonsense"], &["--rtmp", "nonsense"]),
         (&["serve", "--chunk-size", "1"], &["--chunk-size", "128"]),
-        (&["serve", "--play-wait", "5m"], &["number of seconds"]),
+        (&["serve", "--play-wait", "5x"], &["a time from"]),
         (
             &["push", "a.flv", "rtmp://127.0.0.1/live/cam", "--lop"],
             &["--lop", "similar", "--loop"],

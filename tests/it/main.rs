@@ -13,6 +13,7 @@
 mod bench;
 mod burst;
 mod cli;
+mod config;
 mod fuzz_corpus;
 mod limits;
 mod matrix;

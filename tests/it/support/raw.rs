@@ -69,10 +69,16 @@ impl RawPeer {
     #[track_caller]
     pub(crate) fn publish(port: u16, app: &str, key: &str) -> Self {
         let mut peer = Self::open(port, app);
-        let arguments = [string(key), string("live")].concat();
-        peer.command(1, "publish", 3.0, &[5], &arguments);
+        peer.ask_to_publish(key);
         peer.wait_for(b"NetStream.Publish.Start");
         peer
+    }
+
+    /// Asks to publish on message stream 1 and returns without waiting for an answer.
+    #[track_caller]
+    pub(crate) fn ask_to_publish(&mut self, key: &str) {
+        let arguments = [string(key), string("live")].concat();
+        self.command(1, "publish", 3.0, &[5], &arguments);
     }
 
     /// Plays on message stream 1 and returns without waiting for an answer.

@@ -25,7 +25,20 @@ impl Server {
         let address = format!("127.0.0.1:{port}");
         let mut all = vec!["serve", "--rtmp", &address, "-v"];
         all.extend_from_slice(arguments);
-        let process = Process::millstream("serve", all);
+        Self::listening(Process::millstream("serve", all))
+    }
+
+    /// As [`Self::start`], with variables of the environment.
+    #[track_caller]
+    pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_millstream"));
+        command.args(["serve", "--rtmp", "127.0.0.1:0", "-v"]);
+        command.args(arguments).envs(variables.iter().copied());
+        Self::listening(Process::start_command("serve", command))
+    }
+
+    #[track_caller]
+    fn listening(process: Process) -> Self {
         let prefix = "RTMP listening on rtmp://127.0.0.1:";
         let line = process.wait_stdout("its address", |line| line.starts_with(prefix));
         let port = line[prefix.len()..].trim().parse().unwrap();
