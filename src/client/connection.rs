@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::net::TcpStream;
 
+use super::manner::{Manner, Reached};
 use super::reactor::CONNECTION;
 use super::{ClientError, Reactor, Report, Step};
 use crate::net::socket;
+use crate::rtmp::handshake::BLOCK_BYTES;
 use crate::rtmp::session::{
     ClientConfig, ClientEvent, ClientRole, ClientSession, ClientState, SessionError, SessionLimits,
     TimerKind,
@@ -33,6 +35,9 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 
 /// FourCCs that a player of ours takes, besides everything that FLV has always had.
 const FOUR_CC: &[&str] = &["*"];
+
+/// S0, S1 and S2.
+const HANDSHAKE_BYTES: usize = 1 + 2 * BLOCK_BYTES;
 
 /// Push: bytes that may wait unsent in the kernel. What waits beyond that waits with us, where it
 /// is seen as backlog and can be dropped; the last of it leaves within the time of a close.
@@ -107,6 +112,9 @@ pub(super) struct Connection {
     socket: TcpStream,
     address: SocketAddr,
     session: ClientSession,
+    reached: Reached,
+    /// Bytes of the server's, as long as they are not more than its handshake.
+    received: usize,
     /// When step 2 was done.
     handshaken: Instant,
     /// When `publish` or `play` was accepted.
@@ -121,17 +129,64 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Steps 1 and 2 and the request: returns when the server has accepted `publish` or `play`.
-    /// Events behind that are left to be polled.
+    /// Events behind that are left to be polled. A server that drops or refuses us may be tried
+    /// in another `manner`, over a new connection.
+    ///
+    /// # Errors
+    /// If no manner helps, what happened first comes first.
     pub(super) fn open(
         reactor: &mut Reactor,
         target: &Target,
         role: ClientRole,
+        manner: &mut Manner,
         report: &mut dyn Report,
     ) -> Result<Self, ClientError> {
+        manner.begin(&target.url.address());
+        let mut failures = Failures::default();
+        loop {
+            let start = Instant::now();
+            let (error, reached) = match Self::attempt(reactor, target, role, manner, report) {
+                Ok(connection) => {
+                    manner.prove();
+                    return Ok(connection);
+                }
+                Err(failure) => failure,
+            };
+            if reached == Reached::Application {
+                manner.prove();
+                return Err(error);
+            }
+            if matches!(error, ClientError::Stopped) {
+                return Err(error);
+            }
+            let change = manner.change(role, &error, reached);
+            failures.add(error);
+            let Some(change) = change else {
+                return Err(failures.into_error());
+            };
+            report.step(Step {
+                number: 2,
+                text: format!("the server {}; trying again {}", change.why, change.how),
+                took: start.elapsed(),
+            });
+            failures.how = change.how;
+        }
+    }
+
+    /// One TCP connection; when it fails, how far it came.
+    fn attempt(
+        reactor: &mut Reactor,
+        target: &Target,
+        role: ClientRole,
+        manner: &Manner,
+        report: &mut dyn Report,
+    ) -> Result<Self, (ClientError, Reached)> {
+        let nothing = |error| (error, Reached::Nothing);
         let start = Instant::now();
-        let (socket, address) = connect(reactor, target)?;
+        let (socket, address) = connect(reactor, target).map_err(nothing)?;
         if role == ClientRole::Publish {
-            socket::limit_unsent(&socket, UNSENT_BYTES_MAX).map_err(ClientError::System)?;
+            socket::limit_unsent(&socket, UNSENT_BYTES_MAX)
+                .map_err(|error| nothing(ClientError::System(error)))?;
         }
         report.step(Step {
             number: 1,
@@ -139,14 +194,23 @@ impl Connection {
             took: start.elapsed(),
         });
         let now = Instant::now();
-        let mut session = ClientSession::new(target.config(role), fastrand::u64(..), now);
+        let config = ClientConfig {
+            digest: manner.digest(),
+            ..target.config(role)
+        };
+        let mut session = ClientSession::new(config, fastrand::u64(..), now);
         if role == ClientRole::Play {
-            session.declare_four_cc(FOUR_CC);
+            session.declare_four_cc(match manner.declares_four_cc() {
+                true => FOUR_CC,
+                false => &[],
+            });
         }
         let mut connection = Self {
             socket,
             address,
             session,
+            reached: Reached::Nothing,
+            received: 0,
             handshaken: now,
             accepted: now,
             can_read: true,
@@ -155,9 +219,13 @@ impl Connection {
             sent: 0,
             read_buffer: vec![0; READ_BUFFER_BYTES],
         };
-        connection.negotiate(reactor, report)?;
-        connection.accepted = Instant::now();
-        Ok(connection)
+        match connection.negotiate(reactor, report) {
+            Ok(()) => {
+                connection.accepted = Instant::now();
+                Ok(connection)
+            }
+            Err(error) => Err((error, connection.reached)),
+        }
     }
 
     fn negotiate(
@@ -172,12 +240,14 @@ impl Connection {
                 match event {
                     ClientEvent::Handshaken(kind) => {
                         self.handshaken = Instant::now();
+                        self.reached = self.reached.max(Reached::Handshake);
                         report.step(Step {
                             number: 2,
                             text: format!("handshake ({kind:?})").to_lowercase(),
                             took: start.elapsed(),
                         });
                     }
+                    ClientEvent::Connected => self.reached = Reached::Application,
                     ClientEvent::Started => return Ok(()),
                     ClientEvent::Rejected(rejection) => {
                         return Err(ClientError::Rejected(rejection));
@@ -336,6 +406,12 @@ impl Connection {
         match self.socket.read(&mut self.read_buffer) {
             Ok(0) => Err(self.closed()),
             Ok(count) => {
+                if self.received <= HANDSHAKE_BYTES {
+                    self.received += count;
+                }
+                if self.received > HANDSHAKE_BYTES {
+                    self.reached = self.reached.max(Reached::Words);
+                }
                 let input = self.read_buffer.get(..count).unwrap_or_default();
                 self.session
                     .handle_input(Instant::now(), input)
@@ -363,7 +439,7 @@ impl Connection {
 
     fn closed(&self) -> ClientError {
         match self.session.state() {
-            ClientState::Handshaking => ClientError::NoHandshake(self.address),
+            ClientState::Handshaking => ClientError::ClosedInHandshake(self.address),
             ClientState::Connecting | ClientState::CreatingStream | ClientState::Starting => {
                 ClientError::ClosedUnanswered(self.awaited())
             }
@@ -400,6 +476,37 @@ impl Connection {
                 ClientError::NoMedia(SessionLimits::default().media_idle_timeout.as_secs())
             }
             other => ClientError::Session(other),
+        }
+    }
+}
+
+/// What happened when a server was addressed in one manner after the other.
+#[derive(Debug, Default)]
+struct Failures {
+    first: Option<ClientError>,
+    /// What was different, and what came of it.
+    others: Vec<(&'static str, ClientError)>,
+    /// What is different in the present try.
+    how: &'static str,
+}
+
+impl Failures {
+    fn add(&mut self, error: ClientError) {
+        if self.first.is_none() {
+            self.first = Some(error);
+        } else {
+            self.others.push((self.how, error));
+        }
+    }
+
+    fn into_error(self) -> ClientError {
+        let first = self.first.expect("asked for after a failure");
+        if self.others.is_empty() {
+            return first;
+        }
+        ClientError::Tried {
+            first: Box::new(first),
+            others: self.others,
         }
     }
 }

@@ -50,11 +50,16 @@ pub enum ClientError {
         /// What its first bytes look like.
         cause: HandshakeError,
     },
-    /// The peer closed or stayed silent during the handshake.
+    /// The peer stayed silent during the handshake.
     #[error(
         "{0} accepted the connection but did not finish the RTMP handshake; is it an RTMP server, and not one of RTMPS?"
     )]
     NoHandshake(SocketAddr),
+    /// The peer closed the connection during the handshake.
+    #[error(
+        "{0} accepted the connection and closed it during the RTMP handshake; is it an RTMP server, and not one of RTMPS?"
+    )]
+    ClosedInHandshake(SocketAddr),
     /// The server refused.
     #[error("{}", describe_rejection(.0))]
     Rejected(Rejection),
@@ -88,6 +93,14 @@ pub enum ClientError {
     /// Nothing came for too long.
     #[error("no media for {0} s: nobody publishes this stream, or its publisher stalls")]
     NoMedia(u64),
+    /// The server was addressed in several ways, and none of them helped.
+    #[error("{}", describe_tries(.first, .others))]
+    Tried {
+        /// What happened first.
+        first: Box<Self>,
+        /// What was different the next time ("with ..."), and what came of it.
+        others: Vec<(&'static str, Self)>,
+    },
     /// We were told to stop before anything was sent or received.
     #[error("stopped before the stream started")]
     Stopped,
@@ -124,6 +137,7 @@ impl ClientError {
             | Self::ConnectTimeout(_)
             | Self::Connect { .. }
             | Self::NoHandshake(_)
+            | Self::ClosedInHandshake(_)
             | Self::ClosedUnanswered(_)
             | Self::Unanswered(_)
             | Self::Lost(_)
@@ -135,6 +149,9 @@ impl ClientError {
             Self::EndedByServer(words) => !is_takeover(words),
             // The old session of the same name may be dying, or the publisher coming.
             Self::Rejected(rejection) => !rejection.wants_authentication(),
+            Self::Tried { first, others } => {
+                first.is_worth_a_retry() && others.iter().all(|(_, other)| other.is_worth_a_retry())
+            }
             Self::TlsUnsupported(_)
             | Self::NoStream(_)
             | Self::NotRtmp { .. }
@@ -144,6 +161,24 @@ impl ClientError {
             | Self::System(_) => false,
         }
     }
+}
+
+/// What happened first in full; of the others only what is different.
+fn describe_tries(first: &ClientError, others: &[(&'static str, ClientError)]) -> String {
+    let first = first.to_string();
+    let (same, different): (Vec<_>, Vec<_>) = others
+        .iter()
+        .map(|(how, error)| (*how, error.to_string()))
+        .partition(|(_, error)| *error == first);
+    let mut text = first;
+    if !same.is_empty() {
+        let same: Vec<&str> = same.into_iter().map(|(how, _)| how).collect();
+        text.push_str(&format!(" (the same {})", same.join(" and ")));
+    }
+    for (how, error) in different {
+        text.push_str(&format!("; {how}: {error}"));
+    }
+    text
 }
 
 fn describe_rejection(rejection: &Rejection) -> String {
@@ -203,6 +238,32 @@ fn words_of(rejection: &Rejection) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_tries_are_one_line_and_the_first_comes_first() {
+        let closed = || ClientError::ClosedUnanswered("connect");
+        let lost = "the server closed the connection without an answer to connect; check app and \
+                    key in the URL";
+        for (others, expected) in [
+            (
+                vec![("with A", closed()), ("with B", closed())],
+                format!("{lost} (the same with A and with B)"),
+            ),
+            (
+                vec![("with A", ClientError::Closed)],
+                format!("{lost}; with A: the server closed the connection"),
+            ),
+            (
+                vec![("with A", closed()), ("with B", ClientError::Closed)],
+                format!("{lost} (the same with A); with B: the server closed the connection"),
+            ),
+        ] {
+            let first = Box::new(closed());
+            let error = ClientError::Tried { first, others };
+            assert_eq!(error.to_string(), expected);
+            assert!(error.is_worth_a_retry());
+        }
+    }
 
     #[test]
     fn a_refusal_is_one_line_with_the_servers_words_and_a_hint() {

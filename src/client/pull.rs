@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Target};
 use super::join::{Frame, Join};
+use super::manner::Manner;
 use super::retry::Retry;
 use super::{ClientError, Output, OutputError, Progress, Reactor, Report, Step};
 use crate::media::flv::{Metadata, Tag, TagKind};
@@ -63,6 +64,7 @@ pub fn run(
 struct Pull {
     output: Output,
     options: PullOptions,
+    manner: Manner,
     /// Holds what a connection brings first; `None` from its start of writing on.
     join: Option<Join>,
     /// Of this connection, from its first written frame on.
@@ -96,6 +98,7 @@ impl Pull {
         Self {
             output,
             options,
+            manner: Manner::default(),
             join: None,
             timeline: None,
             last_dts: None,
@@ -170,7 +173,8 @@ impl Pull {
         target: &Target,
         report: &mut dyn Report,
     ) -> Result<Outcome, ClientError> {
-        let mut connection = Connection::open(reactor, target, ClientRole::Play, report)?;
+        let mut connection =
+            Connection::open(reactor, target, ClientRole::Play, &mut self.manner, report)?;
         self.join = Some(Join::default());
         self.timeline = None;
         self.awaits_keyframe = true;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Target};
 use super::feed::Feed;
+use super::manner::Manner;
 use super::retry::Retry;
 use super::{ClientError, Input, Progress, Reactor, Report, Step};
 use crate::media::flv::{Metadata, Tag, TagKind};
@@ -112,6 +113,7 @@ enum Outcome {
 /// What outlives a connection.
 struct Push {
     feed: Feed,
+    manner: Manner,
     has_video: bool,
     /// After a reconnect, or when frames were dropped: on with the next keyframe.
     awaits_keyframe: bool,
@@ -130,6 +132,7 @@ impl Push {
     fn new(feed: Feed) -> Self {
         Self {
             feed,
+            manner: Manner::default(),
             has_video: false,
             awaits_keyframe: false,
             is_behind: false,
@@ -168,7 +171,13 @@ impl Push {
         target: &Target,
         report: &mut dyn Report,
     ) -> Result<Outcome, ClientError> {
-        let mut connection = Connection::open(reactor, target, ClientRole::Publish, report)?;
+        let mut connection = Connection::open(
+            reactor,
+            target,
+            ClientRole::Publish,
+            &mut self.manner,
+            report,
+        )?;
         self.introduce(&mut connection)?;
         report.step(Step {
             number: 3,

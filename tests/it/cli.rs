@@ -189,20 +189,25 @@ fn an_http_server_is_named() {
 /// connection.
 #[test]
 fn an_http_server_that_resets_is_named() {
-    let (url, server) = impostor(2, |mut socket| {
+    // As many as come: who is reset before the answer was read comes again.
+    let (url, _server) = impostor(usize::MAX, |mut socket| {
         socket.read_exact(&mut [0; 1]).unwrap();
         socket
             .write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
             .unwrap();
     });
     assert_both_fail(&url, &["127.0.0.1", "RTMP"]);
-    server.join().unwrap();
 }
 
 #[test]
 fn a_server_that_closes_at_once() {
-    let (url, server) = impostor(2, drop);
-    assert_both_fail(&url, &["did not finish the RTMP handshake"]);
+    // Each client comes twice, the second time with the digest handshake.
+    let (url, server) = impostor(4, drop);
+    let words = [
+        "closed it during the RTMP handshake",
+        "(the same with the digest handshake)",
+    ];
+    assert_both_fail(&url, &words);
     server.join().unwrap();
 }
 

@@ -231,7 +231,8 @@ pub(crate) fn string(text: &str) -> Vec<u8> {
     [&[2], length.as_slice(), text.as_bytes()].concat()
 }
 
-fn property(key: &str, value: &str) -> Vec<u8> {
+/// A field of an AMF0 object.
+pub(crate) fn property(key: &str, value: &str) -> Vec<u8> {
     let key = string(key);
     [&key[1..], &string(value)].concat()
 }
