@@ -67,11 +67,16 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether `text`, typed for the setting `name`, is right; clap says so otherwise.
-pub(super) fn check_typed(name: &str, text: &str) -> Result<String, String> {
-    let given = Given::Typed(text.to_owned());
-    key(name).set(&mut Config::default(), &given)?;
-    Ok(text.to_owned())
+/// For clap: takes what is typed for the setting `name` if it is right. One closure for all of
+/// them, since clap builds a parser for each type that it is given.
+pub(super) fn typed(
+    name: &'static str,
+) -> impl Fn(&str) -> Result<String, String> + Clone + Send + Sync {
+    move |text| {
+        let given = Given::Typed(text.to_owned());
+        key(name).set(&mut Config::default(), &given)?;
+        Ok(text.to_owned())
+    }
 }
 
 /// Everything in force, and from where it comes.

@@ -7,7 +7,7 @@ use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::config::{Faults, Settings, check_typed};
+use super::config::{Faults, Settings, typed};
 use crate::server::{Config, ReloadHandle, Server, StartError};
 
 /// What can be typed behind `serve`. What is not typed is as the environment and the file say.
@@ -20,36 +20,36 @@ pub(super) struct ServeArgs {
 
     /// Address and port to take RTMP on; may be given several times. Port 0 lets the system choose
     /// [default: 0.0.0.0:1935]
-    #[arg(long, value_name = "ADDR:PORT", value_parser = |text: &str| check_typed("rtmp", text))]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = typed("rtmp"))]
     rtmp: Vec<String>,
 
     /// Worker threads [default: one per core]
-    #[arg(long, value_name = "N", value_parser = |text: &str| check_typed("workers", text))]
+    #[arg(long, value_name = "N", value_parser = typed("workers"))]
     workers: Option<String>,
 
     /// When frames leave: `video` (video at once, audio waits for it up to 40 ms), `now` (each at
     /// once) or a time such as `100ms` (everything waits that long; the least CPU)
     /// [default: video]
-    #[arg(long, value_name = "WHEN", value_parser = |text: &str| check_typed("flush", text))]
+    #[arg(long, value_name = "WHEN", value_parser = typed("flush"))]
     flush: Option<String>,
 
     /// Chunk size that we send with [default: 64KiB]
-    #[arg(long, value_name = "BYTES", value_parser = |text: &str| check_typed("chunk_size", text))]
+    #[arg(long, value_name = "BYTES", value_parser = typed("chunk_size"))]
     chunk_size: Option<String>,
 
     /// How long a player waits for a stream that nobody publishes yet: seconds, or a time such as
     /// `500ms` [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = |text: &str| check_typed("timers.play_wait", text))]
+    #[arg(long, value_name = "TIME", value_parser = typed("timers.play_wait"))]
     play_wait: Option<String>,
 
     /// Who may take a name whose publisher is still connected: `same-source` (at once whoever comes
     /// from its address with its query, anybody after a second of silence), `always` or `never`
     /// [default: same-source]
-    #[arg(long, value_name = "WHO", value_parser = |text: &str| check_typed("takeover", text))]
+    #[arg(long, value_name = "WHO", value_parser = typed("takeover"))]
     takeover: Option<String>,
 
     /// How long players are kept when their publisher vanishes without a goodbye [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = |text: &str| check_typed("timers.publisher_grace", text))]
+    #[arg(long, value_name = "TIME", value_parser = typed("timers.publisher_grace"))]
     publisher_grace: Option<String>,
 }
 

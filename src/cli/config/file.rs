@@ -97,6 +97,7 @@ impl Document {
                 document.faults.push(fault);
             }
         }
+        document.faults.sort_by_key(|fault| fault.line);
         if !document.faults.is_empty() {
             return Err(Faults(document.faults));
         }

@@ -175,6 +175,18 @@ fn wrong_files_are_told_by_line_key_and_fault() {
             "mill.toml:3: a: stands in this section already".to_owned(),
         ),
         ("a = 1\nworkers = ", "mill.toml:2: string values must be quoted, expected literal string".to_owned()),
+        (
+            "workers = 1\nworkers = 2\nx = [1\n\nflush =\n",
+            "mill.toml:2: workers: stands in this section already\n\
+             mill.toml:5: missing comma between array elements, expected `,`"
+                .to_owned(),
+        ),
+        (
+            "workers = 1\nworkers = 2\nx = [1\n\nflush =\n",
+            "mill.toml:2: workers: stands in this section already\n\
+             mill.toml:5: missing comma between array elements, expected `,`"
+                .to_owned(),
+        ),
         ("\n\nworkers", "mill.toml:3: key with no value, expected `=`".to_owned()),
     ] {
         let said = match read(text) {
