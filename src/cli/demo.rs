@@ -12,7 +12,7 @@ use crate::client::{ClientError, Input, Reactor};
 use crate::server::Config;
 
 /// 9.6 s of a moving picture and sound; `demo/make.sh` makes it.
-const STREAM: &[u8] = include_bytes!("demo/stream.flv");
+pub(super) const STREAM: &[u8] = include_bytes!("demo/stream.flv");
 
 /// What can be typed behind `demo`.
 #[derive(Debug, Clone, Args)]

@@ -7,6 +7,7 @@ mod demo;
 mod pull;
 mod push;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,6 +42,8 @@ enum Command {
     Push(push::PushArgs),
     /// Receive a stream from a server into a file or to standard output
     Pull(pull::PullArgs),
+    /// Behave like an awkward camera, to try a server with
+    Simulate(simulate::SimulateArgs),
     /// Load a server with publishers and subscribers, and measure what it does
     Bench(bench::BenchArgs),
 }
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(args),
         Command::Push(args) => push::run(args, is_verbose),
         Command::Pull(args) => pull::run(args, is_verbose),
+        Command::Simulate(args) => simulate::run(args, is_verbose),
         Command::Bench(args) => bench::run(args),
     };
     match outcome {

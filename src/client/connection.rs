@@ -65,6 +65,11 @@ impl Target {
         Ok(Self { url, chunk_size })
     }
 
+    /// What was typed.
+    pub(super) fn url(&self) -> &RtmpUrl {
+        &self.url
+    }
+
     /// The same stream on the server that this one sends us to.
     pub(super) fn redirected(&self, tc_url: &str) -> Self {
         Self {
@@ -511,8 +516,11 @@ impl Failures {
     }
 }
 
-/// Step 1: tries the addresses of the host one after the other.
-fn connect(reactor: &mut Reactor, target: &Target) -> Result<(TcpStream, SocketAddr), ClientError> {
+/// Step 1: tries the addresses of the host one after the other. The socket is registered.
+pub(super) fn connect(
+    reactor: &mut Reactor,
+    target: &Target,
+) -> Result<(TcpStream, SocketAddr), ClientError> {
     let host = target.url.host.clone();
     let no_such_host = |cause| ClientError::NoSuchHost {
         host: host.clone(),

@@ -104,6 +104,14 @@ pub enum ClientError {
     /// We were told to stop before anything was sent or received.
     #[error("stopped before the stream started")]
     Stopped,
+    /// A simulated camera reads replies in one order only.
+    #[error(
+        "the server puts code in front of level in its reply; this camera reads the other order only"
+    )]
+    CodeBeforeLevel,
+    /// A simulated camera cannot work on this input.
+    #[error("this camera needs {0}; name no input, and it takes its own pictures")]
+    WrongInput(&'static str),
     /// The input cannot be read.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -156,6 +164,8 @@ impl ClientError {
             | Self::NoStream(_)
             | Self::NotRtmp { .. }
             | Self::Stopped
+            | Self::CodeBeforeLevel
+            | Self::WrongInput(_)
             | Self::Input(_)
             | Self::Output(_)
             | Self::System(_) => false,

@@ -24,6 +24,7 @@ pub mod push;
 mod reactor;
 mod report;
 mod retry;
+pub mod simulate;
 
 pub use connection::Target;
 pub use error::ClientError;

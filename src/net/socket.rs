@@ -51,6 +51,14 @@ pub fn prepare(stream: &TcpStream, liveness: &Liveness) -> io::Result<()> {
     )
 }
 
+/// The close of this socket resets the connection, whatever is on its way.
+///
+/// # Errors
+/// Of the system call.
+pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO))
+}
+
 /// Lets at most `bytes` wait unsent in the kernel, so that what a slow reader lags behind stays
 /// with us, where it can be skipped.
 ///
