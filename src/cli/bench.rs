@@ -120,7 +120,7 @@ fn measure(
         line.show(progress, &options);
     });
     line.clear();
-    outcome.with_context(|| args.url.clone())
+    outcome.with_context(|| target.to_string())
 }
 
 #[allow(clippy::print_stdout, reason = "the command line is what prints")]

@@ -18,7 +18,7 @@ use crate::client::{Output, Reactor};
   millstream pull rtmp://192.0.2.1/live/door door.mp4
   millstream pull rtmp://192.0.2.1/live/door - | ffplay -")]
 pub(super) struct PullArgs {
-    /// Where from: rtmp://HOST[:PORT]/APP/KEY
+    /// Where from: rtmp://[USER:PASSWORD@]HOST[:PORT]/APP/KEY
     url: String,
 
     /// A .flv or .mp4 file, or - for FLV on standard output

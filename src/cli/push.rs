@@ -22,7 +22,7 @@ pub(super) struct PushArgs {
     /// A .flv, .mp4, .h264 or .h265 file, or - for standard input
     input: String,
 
-    /// Where to: rtmp://HOST[:PORT]/APP/KEY
+    /// Where to: rtmp://[USER:PASSWORD@]HOST[:PORT]/APP/KEY
     url: String,
 
     /// What the input is, if its first bytes do not tell

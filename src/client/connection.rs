@@ -1,5 +1,6 @@
 //! One TCP connection with a client session on it.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::net::TcpStream;
 
+use super::login::Login;
 use super::manner::{Manner, Reached};
 use super::reactor::CONNECTION;
 use super::{ClientError, Reactor, Report, Step};
@@ -111,6 +113,13 @@ impl Target {
     }
 }
 
+/// The URL without its password.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
 /// A connection, from its first byte to its last.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -135,7 +144,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Steps 1 and 2 and the request: returns when the server has accepted `publish` or `play`.
     /// Events behind that are left to be polled. A server that drops or refuses us may be tried
-    /// in another `manner`, over a new connection.
+    /// in another `manner`, over a new connection, and one that asks who we are is told.
     ///
     /// # Errors
     /// If no manner helps, what happened first comes first.
@@ -147,16 +156,18 @@ impl Connection {
         report: &mut dyn Report,
     ) -> Result<Self, ClientError> {
         manner.begin(&target.url.address());
+        let mut login = Login::new(&target.url);
         let mut failures = Failures::default();
         loop {
             let start = Instant::now();
-            let (error, reached) = match Self::attempt(reactor, target, role, manner, report) {
-                Ok(connection) => {
-                    manner.prove();
-                    return Ok(connection);
-                }
-                Err(failure) => failure,
-            };
+            let (error, reached) =
+                match Self::attempt(reactor, target, role, manner, &login, report) {
+                    Ok(connection) => {
+                        manner.prove();
+                        return Ok(connection);
+                    }
+                    Err(failure) => failure,
+                };
             if reached == Reached::Application {
                 manner.prove();
                 return Err(error);
@@ -164,17 +175,30 @@ impl Connection {
             if matches!(error, ClientError::Stopped) {
                 return Err(error);
             }
-            let change = manner.change(role, &error, reached);
-            failures.add(error);
-            let Some(change) = change else {
-                return Err(failures.into_error());
+            let in_manner = match login.has_begun() {
+                // A challenge is answered once.
+                true => None,
+                false => manner.change(role, &error, reached),
+            };
+            let change = match in_manner {
+                Some(change) => {
+                    failures.add(error);
+                    failures.how = change.how;
+                    change
+                }
+                None => match login.step(error, fastrand::u32(..)) {
+                    Ok(change) => change,
+                    Err(error) => {
+                        failures.add(error);
+                        return Err(failures.into_error());
+                    }
+                },
             };
             report.step(Step {
                 number: 2,
                 text: format!("the server {}; trying again {}", change.why, change.how),
                 took: start.elapsed(),
             });
-            failures.how = change.how;
         }
     }
 
@@ -184,6 +208,7 @@ impl Connection {
         target: &Target,
         role: ClientRole,
         manner: &Manner,
+        login: &Login<'_>,
         report: &mut dyn Report,
     ) -> Result<Self, (ClientError, Reached)> {
         let nothing = |error| (error, Reached::Nothing);
@@ -210,6 +235,7 @@ impl Connection {
                 false => &[],
             });
         }
+        session.authenticate(login.query().to_owned());
         let mut connection = Self {
             socket,
             address,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::{InputError, OutputError};
+use crate::rtmp::authentication::Demand;
 use crate::rtmp::handshake::HandshakeError;
 use crate::rtmp::session::{Rejection, SessionError, Stage};
 
@@ -63,6 +64,14 @@ pub enum ClientError {
     /// The server refused.
     #[error("{}", describe_rejection(.0))]
     Rejected(Rejection),
+    /// The server does not accept user and password of the URL.
+    #[error("{}", describe_login(.user, .rejection))]
+    LoginRefused {
+        /// The user.
+        user: String,
+        /// What the server says.
+        rejection: Rejection,
+    },
     /// The server closed the connection while we waited for its answer.
     #[error(
         "the server closed the connection without an answer to {0}; check app and key in the URL"
@@ -156,13 +165,14 @@ impl ClientError {
             // Two that take the name from each other again and again would serve nobody.
             Self::EndedByServer(words) => !is_takeover(words),
             // The old session of the same name may be dying, or the publisher coming.
-            Self::Rejected(rejection) => !rejection.wants_authentication(),
+            Self::Rejected(rejection) => rejection.demand().is_none(),
             Self::Tried { first, others } => {
                 first.is_worth_a_retry() && others.iter().all(|(_, other)| other.is_worth_a_retry())
             }
             Self::TlsUnsupported(_)
             | Self::NoStream(_)
             | Self::NotRtmp { .. }
+            | Self::LoginRefused { .. }
             | Self::Stopped
             | Self::CodeBeforeLevel
             | Self::WrongInput(_)
@@ -198,18 +208,30 @@ fn describe_rejection(rejection: &Rejection) -> String {
         Stage::Publish => "refused the publish",
         Stage::Play => "refused the play",
     };
-    let hint = if rejection.wants_authentication() {
-        "it wants a user name and password, which is not supported yet"
-    } else {
-        match rejection.code.as_str() {
+    let hint = match rejection.demand() {
+        Some(Demand::Unknown) => "it wants a way to log in that is not supported; try another user",
+        Some(_) => {
+            "it wants a user name and a password: put them into the URL, as in \
+             rtmp://USER:PASSWORD@HOST/APP/KEY"
+        }
+        None => match rejection.code.as_str() {
             NAME_TAKEN => "somebody publishes under this name already, or the name is not allowed",
             "NetStream.Publish.Denied" | "NetStream.Publish.Rejected" => "check the stream key",
             "NetStream.Play.StreamNotFound" => "nobody publishes it; check app and key in the URL",
             "NetConnection.Connect.InvalidApp" => "the server knows no such app; check the URL",
             _ => "check app and key in the URL",
-        }
+        },
     };
     format!("the server {what}{}: {hint}", words_of(rejection))
+}
+
+fn describe_login(user: &str, rejection: &Rejection) -> String {
+    let what = match rejection.demand() {
+        Some(Demand::Refused("nosuchuser")) => "it does not know that user; check it in the URL",
+        _ => "check both in the URL",
+    };
+    let words = words_of(rejection);
+    format!("the server does not accept user {user:?} with this password{words}: {what}")
 }
 
 fn describe_words(rejection: &Option<Rejection>) -> String {
@@ -304,7 +326,8 @@ mod tests {
                 "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] :",
                 "the server refused the connection to its application \
                  (NetConnection.Connect.Rejected: [ AccessManager.Reject ] : [ code=403 need auth; \
-                 authmod=adobe ] :): it wants a user name and password, which is not supported yet",
+                 authmod=adobe ] :): it wants a user name and a password: put them into the URL, \
+                 as in rtmp://USER:PASSWORD@HOST/APP/KEY",
             ),
         ] {
             let rejection = Rejection {

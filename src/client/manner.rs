@@ -103,7 +103,7 @@ impl Manner {
                 if may_omit
                     && rejection.stage == Stage::Connect
                     && rejection.code != "NetConnection.Connect.InvalidApp"
-                    && !rejection.wants_authentication() =>
+                    && rejection.demand().is_none() =>
             {
                 Some(self.omit_four_cc("refused connect"))
             }

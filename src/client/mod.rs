@@ -15,6 +15,7 @@ mod error;
 mod feed;
 mod input;
 mod join;
+mod login;
 mod manner;
 mod mp4_file;
 mod output;

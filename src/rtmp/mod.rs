@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+pub mod authentication;
 pub mod chunk;
 pub mod handshake;
 pub mod message;

@@ -16,6 +16,7 @@ mod cli;
 mod config;
 mod fuzz_corpus;
 mod limits;
+mod login;
 mod manners;
 mod matrix;
 mod nginx;

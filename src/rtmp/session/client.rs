@@ -57,6 +57,8 @@ pub enum ClientState {
 pub struct ClientSession {
     config: ClientConfig,
     four_cc_list: &'static [&'static str],
+    /// Goes behind app and tcUrl.
+    authentication: String,
     link: Link,
     handshake: Option<Box<ClientHandshake>>,
     state: ClientState,
@@ -77,6 +79,7 @@ impl ClientSession {
         timers.start(TimerKind::Handshake, now, config.limits.handshake_timeout);
         Self {
             four_cc_list: requests::four_cc_list(config.role),
+            authentication: String::new(),
             link,
             handshake: Some(Box::new(handshake)),
             state: ClientState::Handshaking,
@@ -93,6 +96,12 @@ impl ClientSession {
     /// drop who sends fields that they do not know.
     pub fn declare_four_cc(&mut self, list: &'static [&'static str]) {
         self.four_cc_list = list;
+    }
+
+    /// Sets the query with which `connect` answers a server that wants to know who we are
+    /// ([`crate::rtmp::authentication`]), before the handshake is done. Empty: none.
+    pub fn authenticate(&mut self, query: String) {
+        self.authentication = query;
     }
 
     /// Takes bytes from the peer, all of them.

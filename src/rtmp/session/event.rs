@@ -2,6 +2,7 @@
 
 use super::ConnectRequest;
 use crate::rtmp::MediaKind;
+use crate::rtmp::authentication::Demand;
 use crate::rtmp::chunk::{MessageStreamId, Payload};
 use crate::rtmp::handshake::HandshakeKind;
 
@@ -157,9 +158,12 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// Whether the server wants a user name and password first (`authmod=` in the description).
-    pub fn wants_authentication(&self) -> bool {
-        self.description.contains("authmod=")
+    /// What the server wants of the user, if that is what this is about.
+    pub fn demand(&self) -> Option<Demand<'_>> {
+        match self.stage {
+            Stage::Connect => Demand::parse(&self.description),
+            _ => None,
+        }
     }
 }
 

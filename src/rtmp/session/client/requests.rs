@@ -71,13 +71,14 @@ impl ClientSession {
 
     pub(super) fn request_connect(&mut self) {
         let text = |text: &str| Value::String(text.to_owned());
-        let mut fields = vec![("app", text(&self.config.app))];
-        let tc_url = text(&self.config.tc_url);
+        let signed = |text: &str| Value::String(format!("{text}{}", self.authentication));
+        let mut fields = vec![("app", signed(&self.config.app))];
+        let tc_url = signed(&self.config.tc_url);
         match self.config.role {
             ClientRole::Publish => fields.extend([
                 ("type", text("nonprivate")),
                 ("flashVer", text(PUBLISHER_VERSION)),
-                ("swfUrl", tc_url.clone()),
+                ("swfUrl", text(&self.config.tc_url)),
                 ("tcUrl", tc_url),
             ]),
             ClientRole::Play => fields.extend([

@@ -7,6 +7,8 @@ mod states;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::amf::Value;
+use crate::rtmp::authentication::{AuthMode, Demand};
 use crate::rtmp::message::command::Command;
 use crate::rtmp::session::testing::Arg::{self, Fields, Null, Number, Text};
 use crate::rtmp::session::testing::{HANDSHAKE_BYTES, Wire, command_body, handshake_bytes};
@@ -96,8 +98,8 @@ impl Subject {
         let body = Command {
             name: "onStatus".to_owned(),
             transaction_id: 0.0,
-            object: crate::amf::Value::Null,
-            arguments: vec![crate::amf::Value::Object(crate::amf::Object {
+            object: Value::Null,
+            arguments: vec![Value::Object(crate::amf::Object {
                 properties: [("level", level), ("code", code), ("description", "why")]
                     .map(|(key, text)| (key.to_owned(), Text(text).value()))
                     .to_vec(),
@@ -289,6 +291,30 @@ fn connect_objects_differ_by_role() {
     );
 }
 
+#[test]
+fn authentication_goes_behind_app_and_url() {
+    for role in [ClientRole::Publish, ClientRole::Play] {
+        let now = Instant::now();
+        let mut session = ClientSession::new(config(role), 1, now);
+        session.authenticate("?authmod=adobe&user=u".to_owned());
+        session.handle_input(now, &handshake_bytes()).unwrap();
+        let output = session.poll_output().unwrap();
+        let connect = Wire::new().read(&output[HANDSHAKE_BYTES..]).remove(0);
+        let limits = &SessionLimits::default().amf;
+        let connect = Command::decode(connect.payload.as_slice(), false, limits).unwrap();
+        let object = connect.object.as_object().unwrap();
+        let field = |key| object.get_ignore_case(key).and_then(Value::as_str);
+        assert_eq!(field("app"), Some("live?authmod=adobe&user=u"));
+        let url = "rtmp://localhost/live";
+        assert_eq!(
+            field("tcUrl"),
+            Some(&*format!("{url}?authmod=adobe&user=u"))
+        );
+        let is_publisher = role == ClientRole::Publish;
+        assert_eq!(field("swfUrl"), is_publisher.then_some(url));
+    }
+}
+
 /// Each of these is an answer to `publish` and `play` that some server gives.
 #[test]
 fn starts_come_in_many_forms() {
@@ -436,12 +462,14 @@ fn refusals_name_stage_and_reason() {
 
 #[test]
 fn demands_for_a_password_and_redirects_are_told() {
-    let demand = Rejection {
+    let mut demand = Rejection {
         stage: Stage::Connect,
         code: String::new(),
         description: "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ".into(),
     };
-    assert!(demand.wants_authentication());
+    assert_eq!(demand.demand(), Some(Demand::Name(AuthMode::Adobe)));
+    demand.stage = Stage::Publish;
+    assert_eq!(demand.demand(), None);
     let mut subject = Subject::connecting(ClientRole::Publish);
     let moved: &[Arg] = &[
         Null,
