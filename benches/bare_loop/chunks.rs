@@ -2,10 +2,10 @@
 
 /// A message as it came.
 #[derive(Debug)]
-pub(crate) struct Message {
+pub(crate) struct Message<'a> {
     pub(crate) kind: u8,
     pub(crate) timestamp: u32,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: &'a [u8],
 }
 
 #[derive(Debug, Default, Clone)]
@@ -15,13 +15,18 @@ struct Lane {
     delta: u32,
     length: usize,
     is_extended: bool,
+    /// What has come of a message that did not come in one piece.
     body: Vec<u8>,
+    /// That message was given out.
+    is_over: bool,
 }
 
-/// Reads messages; of a body each byte is copied once.
+/// Reads messages. One that comes in one piece stays where it lies in the input; another one is
+/// put together by one copy.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     chunk_size: usize,
+    /// By csid.
     lanes: Vec<Lane>,
     /// A header that is not whole yet.
     header: Vec<u8>,
@@ -33,7 +38,7 @@ impl Default for Chunks {
     fn default() -> Self {
         Self {
             chunk_size: 128,
-            lanes: vec![Lane::default(); 64],
+            lanes: Vec::new(),
             header: Vec::new(),
             current: None,
         }
@@ -42,51 +47,61 @@ impl Default for Chunks {
 
 impl Chunks {
     /// The next message, taking what it read off `input`; `None` when more bytes are needed.
-    pub(crate) fn read(&mut self, input: &mut &[u8]) -> Option<Message> {
-        loop {
-            if let Some((index, left)) = self.current {
-                let lane = &mut self.lanes[index];
-                let count = left.min(input.len());
-                lane.body.extend_from_slice(&input[..count]);
-                *input = &input[count..];
-                if count < left {
-                    self.current = Some((index, left - count));
-                    return None;
-                }
+    pub(crate) fn read<'a, 'input: 'a>(
+        &'a mut self,
+        input: &mut &'input [u8],
+    ) -> Option<Message<'a>> {
+        let (index, in_one_piece) = loop {
+            let Some((index, left)) = self.current else {
+                self.read_header(input)?;
+                continue;
+            };
+            let lane = &mut self.lanes[index];
+            let (piece, rest) = input.split_at(left.min(input.len()));
+            *input = rest;
+            if piece.len() == lane.length {
                 self.current = None;
-                if lane.body.len() == lane.length {
-                    let message = Message {
-                        kind: lane.kind,
-                        timestamp: lane.timestamp,
-                        body: std::mem::take(&mut lane.body),
-                    };
-                    if message.kind == 1 {
-                        let size = message.body[..4].try_into().unwrap();
-                        self.chunk_size = u32::from_be_bytes(size) as usize;
-                        continue;
-                    }
-                    return Some(message);
-                }
+                break (index, Some(piece));
             }
-            self.read_header(input)?;
+            lane.body.extend_from_slice(piece);
+            if piece.len() < left {
+                self.current = Some((index, left - piece.len()));
+                return None;
+            }
+            self.current = None;
+            if lane.body.len() == lane.length {
+                lane.is_over = true;
+                break (index, None);
+            }
+        };
+        let lane = &self.lanes[index];
+        let message = Message {
+            kind: lane.kind,
+            timestamp: lane.timestamp,
+            body: in_one_piece.unwrap_or(&lane.body),
+        };
+        if message.kind == super::SET_CHUNK_SIZE {
+            let size = message.body[..4].try_into().unwrap();
+            self.chunk_size = u32::from_be_bytes(size) as usize;
         }
+        Some(message)
     }
 
     fn read_header(&mut self, input: &mut &[u8]) -> Option<()> {
-        loop {
-            if let Some(len) = self.header_len()
-                && self.header.len() == len
-            {
-                break;
-            }
+        while self.header_len() != Some(self.header.len()) {
             let (byte, rest) = input.split_first()?;
             self.header.push(*byte);
             *input = rest;
         }
         let fmt = self.header[0] >> 6;
         let index = usize::from(self.header[0] & 63);
-        let chunk_size = self.chunk_size;
+        if self.lanes.len() <= index {
+            self.lanes.resize(index + 1, Lane::default());
+        }
         let lane = &mut self.lanes[index];
+        if std::mem::take(&mut lane.is_over) {
+            lane.body.clear();
+        }
         let number = |bytes: &[u8]| {
             let fold = |value, byte: &u8| value << 8 | u32::from(*byte);
             bytes.iter().fold(0, fold)
@@ -111,8 +126,7 @@ impl Chunks {
             lane.timestamp = lane.timestamp.wrapping_add(lane.delta);
         }
         self.header.clear();
-        lane.body.reserve_exact(lane.length - lane.body.len());
-        self.current = Some((index, chunk_size.min(lane.length - lane.body.len())));
+        self.current = Some((index, self.chunk_size.min(lane.length - lane.body.len())));
         Some(())
     }
 
@@ -132,10 +146,10 @@ impl Chunks {
 /// Writes a message as one `fmt 0` chunk, or as many as it takes.
 pub(crate) fn put_message(out: &mut Vec<u8>, kind: u8, timestamp: u32, body: &[u8]) {
     let (csid, msid) = match kind {
-        1 => (2, 0),
-        20 => (3, 0),
-        8 => (4, 1),
-        9 => (6, 1),
+        super::SET_CHUNK_SIZE => (2, 0),
+        super::COMMAND => (3, 0),
+        super::AUDIO => (4, 1),
+        super::VIDEO => (6, 1),
         _ => (5, 1_u32),
     };
     out.push(csid);
@@ -143,12 +157,7 @@ pub(crate) fn put_message(out: &mut Vec<u8>, kind: u8, timestamp: u32, body: &[u
     out.extend_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes()[1..]);
     out.push(kind);
     out.extend_from_slice(&msid.to_le_bytes());
-    let size = if kind == 1 {
-        128
-    } else {
-        super::CHUNK_SIZE as usize
-    };
-    for (index, chunk) in body.chunks(size).enumerate() {
+    for (index, chunk) in body.chunks(super::CHUNK_SIZE as usize).enumerate() {
         if index > 0 {
             out.push(0xC0 | csid);
         }

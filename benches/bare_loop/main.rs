@@ -1,10 +1,10 @@
 //! The yardstick: what the kernel charges for taking a stream in and sending it out.
 //!
 //! One thread, one poll, and nothing that a server needs beyond moving bytes: no limits, no
-//! timers, no skipping, no names to be cleaned. It speaks just enough RTMP for our own clients and
-//! for `bench`. A publisher's messages are put together with large reads and one copy; each gets a
-//! `fmt 0` header, the same for every subscriber, and lies in one piece with what goes out beside
-//! it; a subscriber costs one `send` for each flush.
+//! timers, no skipping, no names to be cleaned, no timestamps from 2^24 ms (4.6 hours) on. It
+//! speaks just enough RTMP for our own clients, `bench` and ffmpeg. What costs is what cannot be
+//! left out: reads are large, a body is copied once, to where everybody is sent it from, behind a
+//! `fmt 0` header that serves all, and a subscriber is one `send` for each flush.
 //!
 //! `cargo bench --bench bare_loop -- PORT video|now|MILLISECONDS`
 
@@ -31,6 +31,7 @@ use mio::{Events, Interest, Poll, Token};
 const LISTENER: Token = Token(usize::MAX);
 const CHUNK_SIZE: u32 = 65_536;
 const HANDSHAKE_BYTES: usize = 1536;
+const SET_CHUNK_SIZE: u8 = 1;
 const AUDIO: u8 = 8;
 const VIDEO: u8 = 9;
 const DATA: u8 = 18;
@@ -51,23 +52,34 @@ struct Connection {
     socket: TcpStream,
     /// Bytes of the handshake that are still to come.
     handshake_left: usize,
+    /// C0 and C1 until they are answered.
     hello: Vec<u8>,
     chunks: Chunks,
     app: String,
-    publishes: Option<String>,
-    plays: Option<String>,
-    /// What the socket did not take.
+    role: Role,
+    /// What the socket did not take: it is sent when there is room, before all else.
     unsent: Vec<u8>,
 }
 
+/// What a connection does, and in which stream.
+#[derive(Clone, Copy)]
+enum Role {
+    Neither,
+    Publisher(usize),
+    Subscriber(usize),
+}
+
+/// A stream with pictures: without keyframes it would grow for ever.
 #[derive(Default)]
 struct Stream {
     /// Metadata and sequence headers.
     headers: Vec<u8>,
-    /// Everything since the latest keyframe.
-    group: Vec<u8>,
-    /// Everything since the last flush.
-    pending: Vec<u8>,
+    /// Everything from the latest keyframe on, and before it what is not flushed.
+    bytes: Vec<u8>,
+    /// Where the latest keyframe starts. `<= bytes.len()`
+    group: usize,
+    /// Where the next flush starts. `<= bytes.len()`
+    flushed: usize,
     subscribers: Vec<usize>,
     flush_at: Option<Instant>,
 }
@@ -76,7 +88,8 @@ struct Bare {
     flush: Flush,
     poll: Poll,
     connections: Vec<Option<Connection>>,
-    streams: HashMap<String, Stream>,
+    streams: Vec<Stream>,
+    names: HashMap<String, usize>,
 }
 
 fn main() {
@@ -100,7 +113,8 @@ fn main() {
         flush,
         poll: Poll::new().unwrap(),
         connections: Vec::new(),
-        streams: HashMap::new(),
+        streams: Vec::new(),
+        names: HashMap::new(),
     }
     .run(SocketAddr::from(([127, 0, 0, 1], port)));
 }
@@ -116,12 +130,13 @@ impl Bare {
         let mut events = Events::with_capacity(4096);
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let due = self.streams.values().filter_map(|s| s.flush_at).min();
+            let due = self.streams.iter().filter_map(|s| s.flush_at).min();
             let patience = due.map(|due| {
                 due.saturating_duration_since(Instant::now())
                     .max(Duration::from_millis(1))
             });
             self.poll.poll(&mut events, patience).unwrap();
+            let now = Instant::now();
             for event in &events {
                 let Token(token) = event.token();
                 if event.token() == LISTENER {
@@ -129,19 +144,15 @@ impl Bare {
                     continue;
                 }
                 if event.is_writable() {
-                    self.send(token, &[]);
+                    self.send_unsent(token);
                 }
-                self.read(token, &mut buffer);
+                self.read(token, &mut buffer, now);
             }
-            let now = Instant::now();
-            let due: Vec<String> = self
-                .streams
-                .iter()
-                .filter(|(_, stream)| stream.flush_at.is_some_and(|at| at <= now))
-                .map(|(name, _)| name.clone())
-                .collect();
-            for name in due {
-                self.flush(&name);
+            // What came in one turn leaves together.
+            for index in 0..self.streams.len() {
+                if self.streams[index].flush_at.is_some_and(|at| at <= now) {
+                    self.flush(index);
+                }
             }
         }
     }
@@ -161,14 +172,13 @@ impl Bare {
                 hello: Vec::new(),
                 chunks: Chunks::default(),
                 app: String::new(),
-                publishes: None,
-                plays: None,
+                role: Role::Neither,
                 unsent: Vec::new(),
             }));
         }
     }
 
-    fn read(&mut self, token: usize, buffer: &mut [u8]) {
+    fn read(&mut self, token: usize, buffer: &mut [u8], now: Instant) {
         loop {
             let Some(Some(connection)) = self.connections.get_mut(token) else {
                 return;
@@ -180,192 +190,206 @@ impl Bare {
             };
             let mut input = &buffer[..count];
             if connection.handshake_left > 0 {
-                let (ours, rest) = input.split_at(input.len().min(connection.handshake_left));
-                let before = connection.hello.len();
-                connection.handshake_left -= ours.len();
-                connection.hello.extend_from_slice(ours);
-                input = rest;
-                if before <= HANDSHAKE_BYTES && connection.hello.len() > HANDSHAKE_BYTES {
-                    // S0, S1 of zeros, S2: the client's own bytes.
-                    let mut answer = vec![3];
-                    answer.resize(1 + HANDSHAKE_BYTES, 0);
-                    answer.extend_from_slice(&connection.hello[1..=HANDSHAKE_BYTES]);
-                    self.send(token, &answer);
-                }
+                input = self.shake_hands(token, input);
             }
-            self.take_input(token, input);
+            self.take_input(token, input, now);
+            // A short read has emptied the socket.
             if count < buffer.len() {
                 return;
             }
         }
     }
 
-    fn take_input(&mut self, token: usize, mut input: &[u8]) {
-        while let Some(Some(connection)) = self.connections.get_mut(token) {
-            let Some(message) = connection.chunks.read(&mut input) else {
-                return;
-            };
-            match message.kind {
-                COMMAND => self.on_command(token, &message),
-                AUDIO | VIDEO | DATA => self.on_media(token, &message),
+    /// Takes what belongs to the handshake off the input.
+    fn shake_hands<'a>(&mut self, token: usize, input: &'a [u8]) -> &'a [u8] {
+        let connection = self.connections[token].as_mut().unwrap();
+        let (ours, rest) = input.split_at(input.len().min(connection.handshake_left));
+        let is_answered = connection.handshake_left <= HANDSHAKE_BYTES;
+        connection.handshake_left -= ours.len();
+        if is_answered {
+            return rest;
+        }
+        connection.hello.extend_from_slice(ours);
+        if connection.handshake_left <= HANDSHAKE_BYTES {
+            // S0, S1 of zeros, S2: the client's own bytes.
+            let hello = std::mem::take(&mut connection.hello);
+            let mut answer = vec![3];
+            answer.resize(1 + HANDSHAKE_BYTES, 0);
+            answer.extend_from_slice(&hello[1..=HANDSHAKE_BYTES]);
+            self.send(token, &answer);
+        }
+        rest
+    }
+
+    fn take_input(&mut self, token: usize, mut input: &[u8], now: Instant) {
+        // Its messages are acted on while they lie in it.
+        let Some(Some(connection)) = self.connections.get_mut(token) else {
+            return;
+        };
+        let mut chunks = std::mem::take(&mut connection.chunks);
+        while let Some(message) = chunks.read(&mut input) {
+            let role = self.connections[token].as_ref().unwrap().role;
+            match (message.kind, role) {
+                (COMMAND, _) => self.on_command(token, &message),
+                (AUDIO | VIDEO | DATA, Role::Publisher(stream)) => {
+                    self.on_media(stream, &message, now);
+                }
                 _ => {}
             }
         }
+        if let Some(connection) = &mut self.connections[token] {
+            connection.chunks = chunks;
+        }
     }
 
-    fn on_media(&mut self, token: usize, message: &Message) {
-        let Some(Some(Connection {
-            publishes: Some(name),
-            ..
-        })) = self.connections.get(token)
-        else {
-            return;
-        };
-        let name = name.clone();
-        let flush = self.flush;
-        let stream = self.streams.entry(name.clone()).or_default();
+    fn on_media(&mut self, stream: usize, message: &Message<'_>, now: Instant) {
+        let stream = &mut self.streams[stream];
         let body = match message.kind {
             // "@setDataFrame" stays with the publisher.
             DATA => &message.body[16.min(message.body.len())..],
-            _ => &message.body[..],
+            _ => message.body,
         };
         let is_header = message.kind == DATA || body.get(1) == Some(&0);
         let is_keyframe = message.kind == VIDEO && body.first().is_some_and(|b| b >> 4 == 1);
-        if is_keyframe && !is_header {
-            stream.group.clear();
-        }
-        let start = stream.pending.len();
-        put_message(&mut stream.pending, message.kind, message.timestamp, body);
-        let bytes = &stream.pending[start..];
         if is_header {
-            stream.headers.extend_from_slice(bytes);
-        } else {
-            stream.group.extend_from_slice(bytes);
+            put_message(&mut stream.headers, message.kind, message.timestamp, body);
+        } else if is_keyframe {
+            // What is flushed and lies before it is of no use to anybody.
+            stream.bytes.drain(..stream.flushed);
+            stream.flushed = 0;
+            stream.group = stream.bytes.len();
         }
-        let wait = match (flush, message.kind) {
+        put_message(&mut stream.bytes, message.kind, message.timestamp, body);
+        if stream.subscribers.is_empty() {
+            stream.flushed = stream.bytes.len();
+            return;
+        }
+        let wait = match (self.flush, message.kind) {
             (Flush::Now, _) | (Flush::Video, VIDEO) => Duration::ZERO,
             (Flush::Video, _) => AUDIO_WAIT,
             (Flush::Every(wait), _) => wait,
         };
-        if wait.is_zero() {
-            self.flush(&name);
-        } else {
-            let at = Instant::now() + wait;
-            stream.flush_at.get_or_insert(at);
-        }
+        let at = now + wait;
+        stream.flush_at = Some(stream.flush_at.map_or(at, |before| before.min(at)));
     }
 
     /// One send for each subscriber.
-    fn flush(&mut self, name: &str) {
-        let Some(stream) = self.streams.get_mut(name) else {
-            return;
-        };
+    fn flush(&mut self, stream: usize) {
+        let stream = &mut self.streams[stream];
         stream.flush_at = None;
-        let mut pending = std::mem::take(&mut stream.pending);
-        let subscribers = std::mem::take(&mut stream.subscribers);
-        for &token in &subscribers {
-            self.send(token, &pending);
+        let bytes = &stream.bytes[stream.flushed..];
+        for &token in &stream.subscribers {
+            if let Some(connection) = &mut self.connections[token] {
+                connection.send(bytes);
+            }
         }
-        pending.clear();
-        if let Some(stream) = self.streams.get_mut(name) {
-            stream.pending = pending;
-            stream.subscribers = subscribers;
-        }
+        stream.flushed = stream.bytes.len();
     }
 
     fn send(&mut self, token: usize, bytes: &[u8]) {
-        let Some(Some(connection)) = self.connections.get_mut(token) else {
-            return;
-        };
-        if !connection.unsent.is_empty() {
-            connection.unsent.extend_from_slice(bytes);
-            while let Ok(count @ 1..) = connection.socket.write(&connection.unsent) {
-                connection.unsent.drain(..count);
-            }
-            return;
-        }
-        if bytes.is_empty() {
-            return;
-        }
-        match connection.socket.write(bytes) {
-            Ok(count) => connection.unsent.extend_from_slice(&bytes[count..]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                connection.unsent.extend_from_slice(bytes);
-            }
-            Err(_) => self.close(token),
+        if let Some(Some(connection)) = self.connections.get_mut(token) {
+            connection.send(bytes);
         }
     }
 
-    fn on_command(&mut self, token: usize, message: &Message) {
-        let Ok(command) = Command::decode(&message.body, false, &Limits::default()) else {
+    fn send_unsent(&mut self, token: usize) {
+        if let Some(Some(connection)) = self.connections.get_mut(token) {
+            let unsent = std::mem::take(&mut connection.unsent);
+            connection.send(&unsent);
+        }
+    }
+
+    fn on_command(&mut self, token: usize, message: &Message<'_>) {
+        let Ok(command) = Command::decode(message.body, false, &Limits::default()) else {
             return;
         };
         let Some(Some(connection)) = self.connections.get_mut(token) else {
             return;
         };
         let id = command.transaction_id;
+        let name = format!("{}/{}", connection.app, command.string(0).unwrap_or(""));
         let mut out = Vec::new();
         let mut reply = |command: &Command| put_message(&mut out, COMMAND, 0, &command.encode());
+        let status = |code| Command::on_status(status_info(Level::Status, code, ""));
         match command.name.as_str() {
             "connect" => {
                 let app = command.object.as_object().and_then(|o| o.string("app"));
                 connection.app = app.unwrap_or_default().to_owned();
+                put_message(&mut out, SET_CHUNK_SIZE, 0, &CHUNK_SIZE.to_be_bytes());
                 let info = status_info(Level::Status, "NetConnection.Connect.Success", "");
-                reply(&Command::result(id, Object::new(), [info.into()]));
-                let mut first = Vec::new();
-                put_message(&mut first, 1, 0, &CHUNK_SIZE.to_be_bytes());
-                first.append(&mut out);
-                out = first;
+                let yes = Command::result(id, Object::new(), [info.into()]);
+                put_message(&mut out, COMMAND, 0, &yes.encode());
             }
             "createStream" => reply(&Command::result(id, Value::Null, [1.0.into()])),
             "publish" => {
-                let name = format!("{}/{}", connection.app, command.string(0).unwrap_or(""));
-                connection.publishes = Some(name.clone());
-                self.streams.entry(name).or_default();
-                let info = status_info(Level::Status, "NetStream.Publish.Start", "");
-                reply(&Command::on_status(info));
+                reply(&status("NetStream.Publish.Start"));
+                let index = self.stream(name);
+                self.connections[token].as_mut().unwrap().role = Role::Publisher(index);
             }
             "play" => {
-                let name = format!("{}/{}", connection.app, command.string(0).unwrap_or(""));
-                connection.plays = Some(name.clone());
-                let info = status_info(Level::Status, "NetStream.Play.Start", "");
-                reply(&Command::on_status(info));
-                let stream = self.streams.entry(name.clone()).or_default();
+                reply(&status("NetStream.Play.Start"));
+                let index = self.stream(name);
+                // What waits is part of the group: it goes to the others first.
+                self.flush(index);
+                let stream = &mut self.streams[index];
                 out.extend_from_slice(&stream.headers);
-                out.extend_from_slice(&stream.group);
-                // What is pending is part of the group: it is flushed to the others first.
-                self.flush(&name);
-                self.streams
-                    .entry(name)
-                    .or_default()
-                    .subscribers
-                    .push(token);
+                out.extend_from_slice(&stream.bytes[stream.group..]);
+                stream.subscribers.push(token);
+                self.connections[token].as_mut().unwrap().role = Role::Subscriber(index);
             }
-            "FCUnpublish" => {
-                let info = status_info(Level::Status, "NetStream.Unpublish.Success", "");
-                reply(&Command::on_status(info));
-            }
+            "FCUnpublish" => reply(&status("NetStream.Unpublish.Success")),
             _ => {}
         }
         self.send(token, &out);
+    }
+
+    /// The stream of this name, made if need be.
+    fn stream(&mut self, name: String) -> usize {
+        let next = self.streams.len();
+        let index = *self.names.entry(name).or_insert(next);
+        if index == next {
+            self.streams.push(Stream::default());
+        }
+        index
     }
 
     fn close(&mut self, token: usize) {
         let Some(mut connection) = self.connections[token].take() else {
             return;
         };
-        self.poll
-            .registry()
-            .deregister(&mut connection.socket)
-            .unwrap();
-        if let Some(stream) = connection
-            .plays
-            .and_then(|name| self.streams.get_mut(&name))
-        {
-            stream.subscribers.retain(|other| *other != token);
+        let registry = self.poll.registry();
+        registry.deregister(&mut connection.socket).unwrap();
+        match connection.role {
+            Role::Publisher(stream) => {
+                let stream = &mut self.streams[stream];
+                let subscribers = std::mem::take(&mut stream.subscribers);
+                *stream = Stream {
+                    subscribers,
+                    ..Stream::default()
+                };
+            }
+            Role::Subscriber(stream) => {
+                let subscribers = &mut self.streams[stream].subscribers;
+                subscribers.retain(|other| *other != token);
+            }
+            Role::Neither => {}
         }
-        if let Some(name) = connection.publishes {
-            self.streams.remove(&name);
+    }
+}
+
+impl Connection {
+    fn send(&mut self, bytes: &[u8]) {
+        if !self.unsent.is_empty() {
+            self.unsent.extend_from_slice(bytes);
+            return;
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        // Who is gone is noticed by reading.
+        let sent = self.socket.write(bytes).unwrap_or_default();
+        if sent < bytes.len() {
+            self.unsent = bytes[sent..].to_vec();
         }
     }
 }
