@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 use rounds::Results;
 use scenarios::{SCENARIOS, Scenario};
+use serde_json::Value;
 
 /// What was typed.
 struct Arguments {
@@ -39,21 +40,34 @@ fn main() {
     let mut results = Results::default();
     for round in 1..=arguments.rounds {
         for scenario in &arguments.scenarios {
-            for server in servers::all(scenario) {
+            let mut servers = servers::all(scenario);
+            // Nobody comes first, or behind the same one, in every round.
+            let first = round % servers.len();
+            servers.rotate_left(first);
+            for server in servers {
                 eprintln!("round {round}, {}, {}", scenario.name, server.name);
-                match rounds::run(&server, scenario, arguments.seconds) {
-                    Ok(report) => results.add(scenario.name, &server.name, report),
-                    Err(error) => eprintln!("  left out: {error}"),
-                }
+                let outcome = rounds::run(&server, scenario, arguments.seconds);
+                let report = outcome.unwrap_or_else(|error| {
+                    eprintln!("  left out: {error}");
+                    Value::Null
+                });
+                results.add(scenario.name, &server.name, report);
             }
         }
     }
     let machine = rounds::machine(arguments.rounds, arguments.seconds);
     println!("{machine}\n");
+    let mut tables = serde_json::Map::new();
     for scenario in &arguments.scenarios {
-        println!("{}", table::of(scenario, &results));
+        let rows = table::rows(scenario, &results);
+        println!("{}", table::to_text(scenario, &rows));
+        tables.insert(scenario.name.to_owned(), table::to_json(&rows));
     }
-    let json = serde_json::json!({ "machine": machine, "results": results.to_json() });
+    let json = serde_json::json!({
+        "machine": machine,
+        "tables": tables,
+        "rounds": results.to_json(),
+    });
     fs::create_dir_all("target/compare").unwrap();
     let text = serde_json::to_string_pretty(&json).unwrap();
     fs::write("target/compare/results.json", text).unwrap();

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::scenarios::Scenario;
 use crate::servers::Server;
 
-/// Reports of `millstream bench`, by scenario and server, one for each round.
+/// Reports of `millstream bench`, by scenario and server, one for each round; null where a test
+/// failed.
 #[derive(Debug, Default)]
 pub(crate) struct Results(BTreeMap<(String, String), Vec<Value>>);
 
@@ -76,15 +77,13 @@ impl Results {
         other: &str,
         pointer: &str,
     ) -> Option<f64> {
-        let numbers = |server: &str| -> Option<Vec<f64>> {
-            let key = (scenario.to_owned(), server.to_owned());
-            let reports = self.0.get(&key)?.iter();
-            reports
-                .map(|report| report.pointer(pointer)?.as_f64())
-                .collect()
-        };
-        let (ours, theirs) = (numbers(server)?, numbers(other)?);
-        let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
+        let reports = |server: &str| self.0.get(&(scenario.to_owned(), server.to_owned()));
+        let number = |report: &Value| report.pointer(pointer)?.as_f64();
+        let mut ratios: Vec<f64> = reports(server)?
+            .iter()
+            .zip(reports(other)?)
+            .filter_map(|(ours, theirs)| Some(number(ours)? / number(theirs)?))
+            .collect();
         ratios.sort_by(f64::total_cmp);
         ratios.get(ratios.len() / 2).copied()
     }

@@ -1,58 +1,123 @@
-//! The results for people: a Markdown table for each scenario.
+//! Medians and ratios of a scenario: for people as a Markdown table, for programs as JSON.
+
+use serde_json::{Map, Value};
 
 use crate::rounds::Results;
 use crate::scenarios::{Cost, Scenario};
 use crate::servers;
 
-/// The table of one scenario.
-pub(crate) fn of(scenario: &Scenario, results: &Results) -> String {
-    let cpu = cost_pointer(scenario);
-    let what = match scenario.cost {
-        Cost::Delivered => "delivered",
-        Cost::Published => "published",
+/// A server's results, each behind its heading.
+#[derive(Debug)]
+pub(crate) struct Row {
+    server: String,
+    cells: Vec<Cell>,
+}
+
+#[derive(Debug)]
+struct Cell {
+    heading: &'static str,
+    number: Option<f64>,
+    digits: usize,
+}
+
+/// A row for each server that has results.
+pub(crate) fn rows(scenario: &Scenario, results: &Results) -> Vec<Row> {
+    servers::all(scenario)
+        .into_iter()
+        .filter_map(|server| row(scenario, results, server.name))
+        .collect()
+}
+
+fn row(scenario: &Scenario, results: &Results, server: String) -> Option<Row> {
+    let cost = cost_pointer(scenario);
+    let median = |pointer: &str| results.median(scenario.name, &server, pointer);
+    median(cost)?;
+    let bare = server.replace("Millstream", "bare loop");
+    let to = |other: &str| {
+        let ratio = results.ratio(scenario.name, &server, other, cost);
+        ratio.filter(|_| *other != server)
     };
+    // Without subscribers there are no times.
+    let time = |pointer| median(pointer).filter(|_| median("/playing") > Some(0.0));
+    let joins = median("/playing")
+        .zip(median("/join_seconds"))
+        .filter(|(count, _)| *count > 0.0)
+        .map(|(count, seconds)| count / seconds);
+    let lost = median("/video/lost")
+        .zip(median("/audio/lost"))
+        .map(|(video, audio)| video + audio);
+    let per_subscriber = median("/server/bytes_per_subscriber");
+    let resident = median("/server/resident");
+    let cells = [
+        (scenario.cost.heading(), median(cost), 3),
+        ("to the bare loop", to(&bare), 2),
+        ("to nginx-rtmp", to("nginx-rtmp"), 2),
+        ("video p50 ms", time("/video/latency/p50"), 1),
+        ("video p99 ms", time("/video/latency/p99"), 1),
+        ("audio p50 ms", time("/audio/latency/p50"), 1),
+        ("audio p99 ms", time("/audio/latency/p99"), 1),
+        ("first frame p50 ms", time("/first_frame/p50"), 1),
+        ("first frame p99 ms", time("/first_frame/p99"), 1),
+        ("KiB per subscriber", per_subscriber.map(|b| b / 1024.0), 1),
+        ("MiB resident", resident.map(|b| b / 1024.0 / 1024.0), 1),
+        ("lost", lost, 0),
+        ("joins/s", joins, 0),
+    ];
+    let cell = |(heading, number, digits)| Cell {
+        heading,
+        number,
+        digits,
+    };
+    Some(Row {
+        server,
+        cells: cells.into_iter().map(cell).collect(),
+    })
+}
+
+/// As a Markdown table.
+pub(crate) fn to_text(scenario: &Scenario, rows: &[Row]) -> String {
+    let Some(first) = rows.first() else {
+        return String::new();
+    };
+    let headings: Vec<&str> = first.cells.iter().map(|cell| cell.heading).collect();
     let mut lines = vec![
         format!("**{}**\n", scenario.what),
-        format!(
-            "| server | CPU-s per GB {what} | to the bare loop | to nginx-rtmp | video p50 / p99 ms \
-             | audio p99 ms | first frame p50 / p99 ms | KiB per subscriber | lost | joins/s |"
-        ),
-        "|---|---|---|---|---|---|---|---|---|---|".to_owned(),
+        format!("| server | {} |", headings.join(" | ")),
+        format!("|---|{}", "---|".repeat(headings.len())),
     ];
-    for server in servers::all(scenario) {
-        let name = &server.name;
-        let median = |pointer: &str| results.median(scenario.name, name, pointer);
-        let Some(cost) = median(cpu) else { continue };
-        let bare = name.replace("Millstream", "bare loop");
-        let to = |other: &str| results.ratio(scenario.name, name, other, cpu);
-        let joins = median("/playing")
-            .zip(median("/join_seconds"))
-            .filter(|(count, _)| *count > 0.0)
-            .map(|(count, seconds)| count / seconds);
-        // Without subscribers there are no times.
-        let time = |pointer| median(pointer).filter(|_| median("/playing") > Some(0.0));
-        let lost = median("/video/lost")
-            .zip(median("/audio/lost"))
-            .map(|(video, audio)| video + audio);
-        let cells = [
-            name.clone(),
-            format!("{cost:.3}"),
-            show(to(&bare).filter(|_| bare != *name), 2),
-            show(to("nginx-rtmp").filter(|_| name != "nginx-rtmp"), 2),
-            pair(time("/video/latency/p50"), time("/video/latency/p99")),
-            show(time("/audio/latency/p99"), 1),
-            pair(time("/first_frame/p50"), time("/first_frame/p99")),
-            show(
-                median("/server/bytes_per_subscriber").map(|bytes| bytes / 1024.0),
-                1,
-            ),
-            show(lost, 0),
-            show(joins, 0),
-        ];
-        lines.push(format!("| {} |", cells.join(" | ")));
+    for row in rows {
+        let numbers: Vec<String> = row.cells.iter().map(Cell::to_text).collect();
+        lines.push(format!("| {} | {} |", row.server, numbers.join(" | ")));
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// As an object of objects: server, heading, number or null.
+pub(crate) fn to_json(rows: &[Row]) -> Value {
+    let servers = rows.iter().map(|row| {
+        let cells = row.cells.iter();
+        let numbers = cells.map(|cell| (cell.heading.to_owned(), cell.number.into()));
+        (row.server.clone(), Value::Object(numbers.collect()))
+    });
+    Value::Object(servers.collect::<Map<_, _>>())
+}
+
+impl Cell {
+    fn to_text(&self) -> String {
+        let digits = self.digits;
+        self.number
+            .map_or_else(|| "–".to_owned(), |number| format!("{number:.digits$}"))
+    }
+}
+
+impl Cost {
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Delivered => "CPU-s per GB delivered",
+            Self::Published => "CPU-s per GB published",
+        }
+    }
 }
 
 /// Where a report has the cost of a scenario.
@@ -61,12 +126,4 @@ pub(crate) fn cost_pointer(scenario: &Scenario) -> &'static str {
         Cost::Delivered => "/server/cpu_seconds_per_delivered_gb",
         Cost::Published => "/server/cpu_seconds_per_published_gb",
     }
-}
-
-fn show(number: Option<f64>, digits: usize) -> String {
-    number.map_or_else(|| "–".to_owned(), |number| format!("{number:.digits$}"))
-}
-
-fn pair(first: Option<f64>, second: Option<f64>) -> String {
-    format!("{} / {}", show(first, 1), show(second, 1))
 }
