@@ -152,6 +152,18 @@ impl Feed {
         &mut self.introduction
     }
 
+    /// Puts the sequence headers that were read ahead into the introduction, for who sends them
+    /// when the input does not.
+    pub(super) fn look_ahead(&mut self) {
+        for (_, tag) in self
+            .ahead
+            .iter()
+            .filter(|(_, tag)| tag.is_sequence_header())
+        {
+            self.introduction.learn(tag);
+        }
+    }
+
     /// Whether what cannot be sent in time is to be dropped; otherwise the input waits.
     pub(super) fn is_unstoppable(&self) -> bool {
         self.is_unstoppable

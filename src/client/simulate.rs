@@ -84,6 +84,7 @@ pub fn run(
         },
     );
     feed.probe(reactor)?;
+    feed.look_ahead();
     let studio = Studio::new(&oddities, feed.introduction(), options.is_test_stream)?;
     let mut remembered = None;
     if oddities.sizes.keeps_servers_chunk {
@@ -411,6 +412,8 @@ impl Conversation<'_> {
                 for piece in pieces.drain(..) {
                     self.send_piece(piece);
                 }
+                // What is left then waits for room in the socket, which wakes us.
+                self.link.flush()?;
                 self.progress.time = self.progress.time.max(time);
                 if !has_lost_bytes && time >= Duration::from_secs(1) {
                     has_lost_bytes = true;
@@ -436,6 +439,7 @@ impl Conversation<'_> {
         if let Some(piece) = self.held_audio.take() {
             self.put(&piece);
         }
+        self.link.flush()?;
         while self.link.backlog() > 0 && !self.link.is_stopped() {
             self.link.turn(None)?;
         }
