@@ -734,3 +734,78 @@ fn stream_id(number: f64) -> u32 {
         .find(|id| f64::from(*id) >= number)
         .unwrap_or(FIRST_MSID)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::rtmp::message::command::{Level, status_info};
+
+    #[track_caller]
+    fn check_names(address: Address, url: &str, expected: [&str; 3]) {
+        let names = Names::new(&RtmpUrl::parse(url).unwrap(), address);
+        assert_eq!([names.app, names.stream, names.tc_url], expected);
+    }
+
+    #[test]
+    fn the_same_stream_has_many_names() {
+        let url = "rtmp://host/live/cam";
+        for (address, expected) in [
+            (Address::Plain, ["live", "cam", "rtmp://host/live"]),
+            (Address::EmptyApp, ["", "live/cam", "rtmp://host/"]),
+            (
+                Address::QueryInTcUrl,
+                ["live", "cam", "rtmp://host/live?token=simulated"],
+            ),
+            (Address::QuotedTcUrl, ["live", "cam", "'rtmp://host/live'"]),
+            (Address::LowerCaseTcUrl, ["live", "cam", "rtmp://host/live"]),
+            (
+                Address::QueryOnlyName,
+                ["live/cam", "?clientConfigId=1", "rtmp://host/live/cam"],
+            ),
+        ] {
+            check_names(address, url, expected);
+        }
+        check_names(
+            Address::QueryOnlyName,
+            "rtmp://host/cam?key=1",
+            ["cam", "?key=1", "rtmp://host/cam"],
+        );
+        check_names(
+            Address::EmptyApp,
+            "rtmp://host/cam",
+            ["", "cam", "rtmp://host/"],
+        );
+    }
+
+    fn reply(name: &str, info: Object) -> Reply {
+        let command = Command::new(name, 0.0).with_argument(info);
+        Reply { msid: 1, command }
+    }
+
+    #[test]
+    fn wirecast_reads_level_before_code() {
+        let right = reply("onStatus", status_info(Level::Status, "a", "b"));
+        assert!(check_order(true, &right).is_ok());
+        let other = Object::new().with("code", "a").with("level", "status");
+        let wrong = reply("onStatus", other);
+        assert!(check_order(true, &wrong).is_err());
+        assert!(check_order(false, &wrong).is_ok());
+    }
+
+    #[test]
+    fn a_no_of_the_server_is_told_from_a_shrug() {
+        let no = status_info(Level::Error, "NetStream.Publish.BadName", "taken");
+        for (name, stage, is_no) in [
+            ("onStatus", Stage::Publish, true),
+            ("_error", Stage::Connect, true),
+            // To a call that the server does not know.
+            ("_error", Stage::Publish, false),
+            ("_result", Stage::Publish, false),
+        ] {
+            let outcome = refusal(&reply(name, no.clone()), stage);
+            assert_eq!(outcome.is_err(), is_no, "{name} {stage:?}");
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod login;
 mod manners;
 mod matrix;
 mod nginx;
+mod simulate;
 mod support;
 mod takeover;
 mod tidy;
