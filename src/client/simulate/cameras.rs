@@ -108,6 +108,14 @@ pub const CAMERAS: &[Camera] = &[
         changes: |o| o.video = VideoForm::HevcId12,
     },
     Camera {
+        name: "no-hevc-header",
+        device: "OpenIPC and others with HEVC",
+        quirks: &[4, 5],
+        sentence: "HEVC as codec id 12 without a sequence header: VPS, SPS and PPS come in front of \
+                   each keyframe.",
+        changes: |o| o.video = VideoForm::HevcNoHeader,
+    },
+    Camera {
         name: "ptz",
         device: "PTZ cameras",
         quirks: &[6],
@@ -131,6 +139,7 @@ pub const CAMERAS: &[Camera] = &[
         changes: |o| {
             o.clock = Clock::From(50_000_000);
             o.habits.always_full = true;
+            o.sizes.chunk = None;
         },
     },
     Camera {
@@ -142,6 +151,7 @@ pub const CAMERAS: &[Camera] = &[
             o.clock = Clock::From(50_000_000);
             o.habits.always_full = true;
             o.habits.repeats_extended = false;
+            o.sizes.chunk = None;
         },
     },
     Camera {
@@ -489,6 +499,13 @@ pub const CAMERAS: &[Camera] = &[
         changes: |o| o.audio = AudioForm::MuLaw,
     },
     Camera {
+        name: "adts",
+        device: "encoders that packed MPEG-TS before",
+        quirks: &[],
+        sentence: "Each AAC frame has an ADTS header in front.",
+        changes: |o| o.audio = AudioForm::Adts,
+    },
+    Camera {
         name: "chunk-128",
         device: "small cameras",
         quirks: &[],
@@ -524,6 +541,7 @@ pub const CAMERAS: &[Camera] = &[
         changes: |o| {
             o.clock = Clock::From(0xFF_FFFF - 1000);
             o.habits.always_full = true;
+            o.sizes.chunk = None;
         },
     },
     Camera {

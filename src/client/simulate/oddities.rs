@@ -191,6 +191,8 @@ pub(super) enum VideoForm {
     SecondTrack,
     /// HEVC as codec id 12.
     HevcId12,
+    /// HEVC as codec id 12, no sequence header; VPS, SPS and PPS in front of each keyframe.
+    HevcNoHeader,
     /// HEVC that claims to be codec id 7.
     HevcAsAvc,
     /// HEVC as `hvc1`, declared nowhere.
@@ -208,6 +210,8 @@ pub(super) enum AudioForm {
     BeforeHeader,
     /// An empty sequence header, and bodies of one byte and none.
     EmptyBodies,
+    /// An ADTS header in front of each frame.
+    Adts,
     /// A-law, a tone.
     ALaw,
     /// Mu-law, a tone.
@@ -276,7 +280,10 @@ impl Default for Oddities {
 impl VideoForm {
     /// Whether this camera sends HEVC.
     pub(super) fn is_hevc(self) -> bool {
-        matches!(self, Self::HevcId12 | Self::HevcAsAvc | Self::HevcEnhanced)
+        matches!(
+            self,
+            Self::HevcId12 | Self::HevcNoHeader | Self::HevcAsAvc | Self::HevcEnhanced
+        )
     }
 
     /// Whether the picture changes its size.

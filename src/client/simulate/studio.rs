@@ -6,6 +6,7 @@ use crate::amf::{Limits, Object, Value, amf0};
 use crate::client::ClientError;
 use crate::client::feed::Introduction;
 use crate::media::codec::avc::AvcConfig;
+use crate::media::codec::hevc::HevcConfig;
 use crate::media::codec::nal::{length_prefixed, put_nal_unit};
 use crate::media::flv::{
     AudioCodec, HevcForm, Tag, TagKind, VideoCodec, VideoHeader, VideoPacket, audio_frame,
@@ -170,7 +171,7 @@ impl Studio {
             self.put_video(0, body, false, out);
         }
         match (self.audio_form, &self.audio_header) {
-            (AudioForm::Plain, Some(header)) => {
+            (AudioForm::Plain | AudioForm::Adts, Some(header)) => {
                 let body = header.clone();
                 self.put_audio(0, body, out);
             }
@@ -196,7 +197,9 @@ impl Studio {
     /// What ends the stream, if its codec has such a thing.
     pub(super) fn end_of_sequence(&self, dts: i64) -> Option<Piece> {
         let body = match self.video_form {
-            VideoForm::HevcId12 => hevc_end_of_sequence(HevcForm::CodecId12),
+            VideoForm::HevcId12 | VideoForm::HevcNoHeader => {
+                hevc_end_of_sequence(HevcForm::CodecId12)
+            }
             VideoForm::HevcEnhanced => hevc_end_of_sequence(HevcForm::Enhanced),
             _ => {
                 self.avc.as_ref()?;
@@ -215,7 +218,7 @@ impl Studio {
         if tag.is_sequence_header() {
             let is_new = self.audio_header.as_ref() != Some(&tag.body);
             self.audio_header = Some(tag.body.clone());
-            if is_new && self.audio_form == AudioForm::Plain {
+            if is_new && matches!(self.audio_form, AudioForm::Plain | AudioForm::Adts) {
                 self.put_audio(dts, tag.body.clone(), out);
             }
             return;
@@ -232,6 +235,11 @@ impl Studio {
                 }
             }
             AudioForm::EmptyBodies => {}
+            AudioForm::Adts => {
+                self.audio_frames += 1;
+                let body = behind_adts(self.audio_header.as_deref(), &tag.body);
+                return self.put_audio(dts, body, out);
+            }
         }
         self.audio_frames += 1;
         self.put_audio(dts, tag.body.clone(), out);
@@ -286,13 +294,20 @@ impl Studio {
             VideoForm::TurnsWithHeader | VideoForm::TurnsInBand => {
                 return self.develop_turning(dts, tag, is_key, is_first, out);
             }
-            VideoForm::HevcId12 | VideoForm::HevcAsAvc | VideoForm::HevcEnhanced => {
+            VideoForm::HevcId12
+            | VideoForm::HevcNoHeader
+            | VideoForm::HevcAsAvc
+            | VideoForm::HevcEnhanced => {
                 let stand_in = self.reel.as_mut().and_then(|reel| reel.next(is_key));
                 let (is_key, cts, payload) = match &stand_in {
                     Some((is_key, payload)) => (*is_key, 0, payload.as_slice()),
                     None => (is_key, cts, payload),
                 };
-                hevc_body(self.video_form, is_key, cts, payload)
+                let sets = match self.video_form {
+                    VideoForm::HevcNoHeader if is_key => self.hevc_sets(),
+                    _ => Vec::new(),
+                };
+                hevc_body(self.video_form, is_key, cts, &[&sets, payload].concat())
             }
         };
         if is_key && self.video_form == VideoForm::HeaderEveryKeyframe {
@@ -352,20 +367,39 @@ impl Studio {
         self.put_video(dts, body, is_key, out);
     }
 
+    /// avcC or hvcC of the pictures that are sent.
+    fn record(&self) -> Option<&[u8]> {
+        match &self.reel {
+            Some(reel) if self.video_form.is_hevc() => Some(reel.record()),
+            _ => {
+                let body = self.video_header.as_deref()?;
+                Some(VideoHeader::parse(body).ok()?.payload(body))
+            }
+        }
+    }
+
+    /// VPS, SPS and PPS, each behind its length.
+    fn hevc_sets(&self) -> Vec<u8> {
+        let config = self
+            .record()
+            .and_then(|record| HevcConfig::parse(record).ok());
+        let mut out = Vec::new();
+        if let Some(config) = config {
+            for set in config.vps.iter().chain(&config.sps).chain(&config.pps) {
+                put_nal_unit(&mut out, set, config.length_size);
+            }
+        }
+        out
+    }
+
     /// The sequence header as this camera says it, if it does.
     fn opening_header(&self) -> Option<Vec<u8>> {
-        let own = self.video_header.as_deref();
-        let record = match &self.reel {
-            Some(reel) if self.video_form.is_hevc() => reel.record().to_vec(),
-            _ => own
-                .and_then(|body| Some(VideoHeader::parse(body).ok()?.payload(body)))?
-                .to_vec(),
-        };
+        let record = self.record()?;
         match self.video_form {
-            VideoForm::NoHeader => None,
-            VideoForm::HevcId12 => Some(hevc_sequence_header(&record, HevcForm::CodecId12)),
-            VideoForm::HevcEnhanced => Some(hevc_sequence_header(&record, HevcForm::Enhanced)),
-            VideoForm::HevcAsAvc => Some(avc_sequence_header(&record)),
+            VideoForm::NoHeader | VideoForm::HevcNoHeader => None,
+            VideoForm::HevcId12 => Some(hevc_sequence_header(record, HevcForm::CodecId12)),
+            VideoForm::HevcEnhanced => Some(hevc_sequence_header(record, HevcForm::Enhanced)),
+            VideoForm::HevcAsAvc => Some(avc_sequence_header(record)),
             _ => self.video_header.clone(),
         }
     }
@@ -446,7 +480,7 @@ impl Studio {
             object.insert("height", height);
         }
         match self.video_form {
-            VideoForm::HevcId12 => object.insert("videocodecid", 12.0),
+            VideoForm::HevcId12 | VideoForm::HevcNoHeader => object.insert("videocodecid", 12.0),
             VideoForm::HevcEnhanced => {
                 object.insert("videocodecid", f64::from(u32::from_be_bytes(*b"hvc1")));
             }
@@ -541,7 +575,9 @@ impl<'a> Units<'a> {
 
 fn hevc_body(form: VideoForm, is_key: bool, cts: i32, payload: &[u8]) -> Vec<u8> {
     match form {
-        VideoForm::HevcId12 => hevc_frame(is_key, cts, payload, HevcForm::CodecId12),
+        VideoForm::HevcId12 | VideoForm::HevcNoHeader => {
+            hevc_frame(is_key, cts, payload, HevcForm::CodecId12)
+        }
         VideoForm::HevcEnhanced => hevc_frame(is_key, cts, payload, HevcForm::Enhanced),
         _ => video_frame(VideoCodec::Avc, is_key, cts, payload),
     }
@@ -558,6 +594,31 @@ fn second_track(is_key: bool, packet_type: u8, body: &[u8]) -> Vec<u8> {
         body,
     ]
     .concat()
+}
+
+/// An AAC body with an ADTS header (ISO/IEC 13818-7 §6.2) in front of its frame; what is not AAC
+/// stays as it is.
+fn behind_adts(header: Option<&[u8]>, body: &[u8]) -> Vec<u8> {
+    let (Some([0xAF, 0, first, second, ..]), [0xAF, 1, frame @ ..]) = (header, body) else {
+        return body.to_vec();
+    };
+    let object_type = first >> 3;
+    let rate_index = (first & 7) << 1 | second >> 7;
+    let channels = second >> 3 & 15;
+    let [.., l1, l0] = (frame.len() + 7).to_be_bytes();
+    let adts = [
+        0xFF,
+        // MPEG-4, no checksum.
+        0xF1,
+        (object_type.saturating_sub(1) & 3) << 6 | rate_index << 2 | channels >> 2,
+        // The length has 13 bits, from here on: 2, 8, 3.
+        (channels & 3) << 6 | l1 >> 3,
+        (l1 & 7) << 5 | l0 >> 3,
+        // Buffer fullness: variable bit rate.
+        (l0 & 7) << 5 | 0x1F,
+        0xFC,
+    ];
+    [&[0xAF, 1], adts.as_slice(), frame].concat()
 }
 
 /// The low 32 bits: RTMP time wraps.
@@ -686,6 +747,19 @@ mod tests {
         // The camera's own sound is left out.
         let aac = Tag::audio(40, vec![0xAF, 1, 0x21]);
         assert!(developed(&mut studio, 40, &aac).is_empty());
+    }
+
+    #[test]
+    fn an_adts_header_says_what_the_sequence_header_says() {
+        // AAC-LC, 44.1 kHz, mono; a frame of three bytes.
+        let header = [0xAF, 0, 0x12, 0x08];
+        let body = behind_adts(Some(&header), &[0xAF, 1, 0x21, 0x22, 0x23]);
+        let adts = [0xFF, 0xF1, 0x50, 0x40, 0x01, 0x5F, 0xFC];
+        assert_eq!(
+            body,
+            [&[0xAF, 1], adts.as_slice(), &[0x21, 0x22, 0x23]].concat()
+        );
+        assert_eq!(behind_adts(None, &[0xAF, 1, 2]), [0xAF, 1, 2]);
     }
 
     #[test]
