@@ -7,6 +7,7 @@ pub mod avc;
 mod bits;
 pub mod hevc;
 pub mod nal;
+pub mod names;
 mod sps;
 
 /// Why a configuration record, parameter set or header could not be read or built.

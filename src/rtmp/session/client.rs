@@ -66,6 +66,8 @@ pub struct ClientSession {
     msid: MessageStreamId,
     timers: Timers,
     events: VecDeque<ClientEvent>,
+    /// What the server called itself when it accepted `connect`.
+    server_software: Option<String>,
     /// The caller's clock at its last call.
     now: Instant,
 }
@@ -86,6 +88,7 @@ impl ClientSession {
             msid: MessageStreamId::CONNECTION,
             timers,
             events: VecDeque::new(),
+            server_software: None,
             now,
             config,
         }
@@ -163,6 +166,12 @@ impl ClientSession {
     /// How far it has come.
     pub fn state(&self) -> ClientState {
         self.state
+    }
+
+    /// What the server called itself when it accepted `connect`: `fmsVer`, and behind it the name
+    /// and version that some put elsewhere. Most call themselves Adobe's, for the sake of clients.
+    pub fn server_software(&self) -> Option<&str> {
+        self.server_software.as_deref()
     }
 
     /// Publish: sends an FLV tag body. Ignored unless [`ClientState::Started`], and when empty.

@@ -84,6 +84,7 @@ impl ClientSession {
                 if info.is_refusal() {
                     self.on_refusal(&info);
                 } else if id == CONNECT || info.code == "NetConnection.Connect.Success" {
+                    self.server_software = server_software(command, &info);
                     self.on_connected();
                 }
             }
@@ -269,6 +270,27 @@ impl ClientSession {
         self.state = ClientState::Closed;
         self.timers = super::Timers::default();
     }
+}
+
+/// The names that a server gives itself in its answer to `connect`: `fmsVer` among the
+/// properties; behind that, SRS has `srs_server` and `srs_version` in the information's `data`.
+fn server_software(command: &Command, info: &Info<'_>) -> Option<String> {
+    const OWN_NAMES: [&str; 3] = ["srs_server", "srs_version", "version"];
+    let data = info
+        .object
+        .and_then(|object| object.get_ignore_case("data"))
+        .and_then(Value::as_object);
+    let text = |object: Option<&Object>, key: &str| {
+        let text = object?.get_ignore_case(key)?.as_str()?.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let mut names: Vec<String> = text(command.object.as_object(), "fmsVer")
+        .into_iter()
+        .collect();
+    for key in OWN_NAMES {
+        names.extend(text(data, key));
+    }
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Whether a status confirms that a publish is over.
