@@ -4,6 +4,7 @@ mod bench;
 mod config;
 mod console;
 mod demo;
+mod probe;
 mod pull;
 mod push;
 mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Push(push::PushArgs),
     /// Receive a stream from a server into a file or to standard output
     Pull(pull::PullArgs),
+    /// Say what a stream is and what is odd about it
+    Probe(probe::ProbeArgs),
     /// Behave like an awkward camera, to try a server with
     Simulate(simulate::SimulateArgs),
     /// Load a server with publishers and subscribers, and measure what it does
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(args),
         Command::Push(args) => push::run(args, is_verbose),
         Command::Pull(args) => pull::run(args, is_verbose),
+        Command::Probe(args) => probe::run(args, is_verbose),
         Command::Simulate(args) => simulate::run(args, is_verbose),
         Command::Bench(args) => bench::run(args),
     };

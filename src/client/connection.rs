@@ -341,6 +341,16 @@ impl Connection {
         self.handshaken
     }
 
+    /// The address that accepted the connection.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the server called itself.
+    pub(super) fn server_software(&self) -> Option<&str> {
+        self.session.server_software()
+    }
+
     /// The next event of the session.
     pub(super) fn poll_event(&mut self) -> Option<ClientEvent> {
         self.session.poll_event()

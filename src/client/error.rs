@@ -102,6 +102,9 @@ pub enum ClientError {
     /// Nothing came for too long.
     #[error("no media for {0} s: nobody publishes this stream, or its publisher stalls")]
     NoMedia(u64),
+    /// The stream was played and had not one frame.
+    #[error("no audio or video came: {0}")]
+    NoFrames(&'static str),
     /// The server was addressed in several ways, and none of them helped.
     #[error("{}", describe_tries(.first, .others))]
     Tried {
@@ -161,7 +164,8 @@ impl ClientError {
             | Self::Closed
             | Self::ClosedAtOnce(_)
             | Self::Session(_)
-            | Self::NoMedia(_) => true,
+            | Self::NoMedia(_)
+            | Self::NoFrames(_) => true,
             // Two that take the name from each other again and again would serve nobody.
             Self::EndedByServer(words) => !is_takeover(words),
             // The old session of the same name may be dying, or the publisher coming.

@@ -20,6 +20,7 @@ mod manner;
 mod mp4_file;
 mod output;
 mod pacing;
+pub mod probe;
 pub mod pull;
 pub mod push;
 mod reactor;
