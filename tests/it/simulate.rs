@@ -185,11 +185,13 @@ fn serve(camera: &str) {
     let url = server.url(&format!("live/{camera}"));
     let dir = TempDir::new();
     let playing = Player::Pull.start(&url, dir.path());
+    // Writes what comes as it comes; pull would put timestamps right.
+    let witness = Player::Rtmpdump.start(&url, dir.path());
     // ffmpeg reads HEVC in MP4 in every version, in FLV only lately.
     let movie = dir.join("movie.mp4");
     let to_movie = is_hevc
         .then(|| Process::millstream("pull to MP4", ["pull", &url, movie.to_str().unwrap()]));
-    server.wait_for_waiting(1 + usize::from(is_hevc));
+    server.wait_for_waiting(2 + usize::from(is_hevc));
     let finished = simulate(&url, camera, SECONDS).succeed();
     let file = playing.file.clone();
     let tags = playing.finish_flv();
@@ -201,6 +203,7 @@ fn serve(camera: &str) {
         assert!(said.contains("goodbye confirmed"), "{said}");
     }
     check_tags(camera, &tags);
+    check_tags(camera, &witness.finish_flv());
     check_decoded(camera, if is_hevc { &movie } else { &file });
 }
 
