@@ -1,24 +1,22 @@
 //! What a simulated camera films: good tags in, odd message bodies and timestamps out.
 
 use super::oddities::{AudioForm, Clock, MetadataForm, Oddities, VideoForm};
+use super::packing::{Units, behind_adts, hevc_body, second_track};
 use super::reel::{self, Reel};
 use crate::amf::{Limits, Object, Value, amf0};
 use crate::client::ClientError;
 use crate::client::feed::Introduction;
 use crate::media::codec::avc::AvcConfig;
 use crate::media::codec::hevc::HevcConfig;
-use crate::media::codec::nal::{length_prefixed, put_nal_unit};
+use crate::media::codec::nal::put_nal_unit;
 use crate::media::flv::{
     AudioCodec, HevcForm, Tag, TagKind, VideoCodec, VideoHeader, VideoPacket, audio_frame,
-    avc_end_of_sequence, avc_frame, avc_sequence_header, hevc_end_of_sequence, hevc_frame,
-    hevc_sequence_header, video_frame,
+    avc_end_of_sequence, avc_frame, avc_sequence_header, hevc_end_of_sequence,
+    hevc_sequence_header,
 };
 use crate::rtmp::message::data::{
     ON_META_DATA, SET_DATA_FRAME, encode_metadata, encode_set_data_frame, metadata_object,
 };
-
-/// Bytes of a keyframe of [`VideoForm::HugeKeyframes`].
-const HUGE_BYTES: usize = 3 << 20;
 
 /// Milliseconds of stream time at which a clock jumps.
 const JUMP_AT_MS: i64 = 2000;
@@ -509,267 +507,10 @@ impl Studio {
     }
 }
 
-/// The NAL units of a picture.
-struct Units<'a> {
-    units: Vec<&'a [u8]>,
-    length_size: u8,
-}
-
-impl<'a> Units<'a> {
-    fn of(payload: &'a [u8], config: Option<&AvcConfig>) -> Self {
-        let length_size = config.map_or(4, |config| config.length_size);
-        Self {
-            units: length_prefixed(payload, length_size).collect(),
-            length_size,
-        }
-    }
-
-    /// With parameter sets in front.
-    fn behind(mut self, config: Option<&'a AvcConfig>) -> Self {
-        let sets = config.iter().flat_map(|config| {
-            let sets = config.sps.iter().chain(&config.pps);
-            sets.map(Vec::as_slice)
-        });
-        self.units.splice(0..0, sets.collect::<Vec<_>>());
-        self
-    }
-
-    fn with_lengths(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for unit in &self.units {
-            put_nal_unit(&mut out, unit, self.length_size);
-        }
-        out
-    }
-
-    fn with_start_codes(&self) -> Vec<u8> {
-        let coded = self
-            .units
-            .iter()
-            .map(|unit| [&[0, 0, 0, 1], *unit].concat());
-        coded.collect::<Vec<_>>().concat()
-    }
-
-    /// Each between two units of no bytes.
-    fn among_empty_ones(&self) -> Vec<u8> {
-        let empty = vec![0; usize::from(self.length_size)];
-        let mut out = empty.clone();
-        for unit in &self.units {
-            put_nal_unit(&mut out, unit, self.length_size);
-            out.extend_from_slice(&empty);
-        }
-        out
-    }
-
-    /// With filler data (type 12) that makes it [`HUGE_BYTES`] long.
-    fn filled_up(&self) -> Vec<u8> {
-        let mut out = self.with_lengths();
-        let missing = HUGE_BYTES.saturating_sub(out.len() + 6);
-        let mut filler = vec![0xFF; missing + 2];
-        filler[0] = 12;
-        filler[missing + 1] = 0x80;
-        put_nal_unit(&mut out, &filler, self.length_size);
-        out
-    }
-}
-
-fn hevc_body(form: VideoForm, is_key: bool, cts: i32, payload: &[u8]) -> Vec<u8> {
-    match form {
-        VideoForm::HevcId12 | VideoForm::HevcNoHeader => {
-            hevc_frame(is_key, cts, payload, HevcForm::CodecId12)
-        }
-        VideoForm::HevcEnhanced => hevc_frame(is_key, cts, payload, HevcForm::Enhanced),
-        _ => video_frame(VideoCodec::Avc, is_key, cts, payload),
-    }
-}
-
-/// A Multitrack packet of one track, number 1, of H.264 (Enhanced RTMP v2, ExVideoTagHeader).
-/// `packet_type`: 0 SequenceStart, 1 CodedFrames.
-fn second_track(is_key: bool, packet_type: u8, body: &[u8]) -> Vec<u8> {
-    let frame_type = if is_key { 0x10 } else { 0x20 };
-    [
-        &[0x80 | frame_type | 6, packet_type],
-        b"avc1".as_slice(),
-        &[1],
-        body,
-    ]
-    .concat()
-}
-
-/// An AAC body with an ADTS header (ISO/IEC 13818-7 §6.2) in front of its frame; what is not AAC
-/// stays as it is.
-fn behind_adts(header: Option<&[u8]>, body: &[u8]) -> Vec<u8> {
-    let (Some([0xAF, 0, first, second, ..]), [0xAF, 1, frame @ ..]) = (header, body) else {
-        return body.to_vec();
-    };
-    let object_type = first >> 3;
-    let rate_index = (first & 7) << 1 | second >> 7;
-    let channels = second >> 3 & 15;
-    let [.., l1, l0] = (frame.len() + 7).to_be_bytes();
-    let adts = [
-        0xFF,
-        // MPEG-4, no checksum.
-        0xF1,
-        (object_type.saturating_sub(1) & 3) << 6 | rate_index << 2 | channels >> 2,
-        // The length has 13 bits, from here on: 2, 8, 3.
-        (channels & 3) << 6 | l1 >> 3,
-        (l1 & 7) << 5 | l0 >> 3,
-        // Buffer fullness: variable bit rate.
-        (l0 & 7) << 5 | 0x1F,
-        0xFC,
-    ];
-    [&[0xAF, 1], adts.as_slice(), frame].concat()
-}
-
 /// The low 32 bits: RTMP time wraps.
 fn wire_time(dts: i64) -> u32 {
     u32::try_from(dts & i64::from(u32::MAX)).expect("masked to 32 bits")
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
-    use super::*;
-
-    /// A studio that has seen a sequence header with these parameter sets.
-    fn studio(change: impl Fn(&mut Oddities)) -> Studio {
-        let mut oddities = Oddities::default();
-        change(&mut oddities);
-        // What the portrait reel says of itself will do.
-        let avc = reel::portrait().avc().unwrap();
-        let introduction = Introduction {
-            metadata: Some(encode_metadata(
-                &Object::new().with("width", 360.0).with("videocodecid", 7.0),
-            )),
-            video_header: Some(avc_sequence_header(&avc.encode())),
-            audio_header: Some(vec![0xAF, 0, 0x12, 0x10]),
-        };
-        Studio::new(&oddities, &introduction, true).unwrap()
-    }
-
-    fn keyframe() -> Tag {
-        Tag::video(0, avc_frame(true, 0, &[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 6]))
-    }
-
-    fn developed(studio: &mut Studio, dts: i64, tag: &Tag) -> Vec<(u32, Vec<u8>)> {
-        let mut pieces = Vec::new();
-        studio.develop(dts, tag, &mut pieces);
-        let pieces = pieces.into_iter();
-        pieces.map(|piece| (piece.timestamp, piece.body)).collect()
-    }
-
-    #[track_caller]
-    fn check_nalus(form: VideoForm, expected: &[u8]) {
-        let mut studio = studio(|o| o.video = form);
-        let last = developed(&mut studio, 0, &keyframe()).pop().unwrap();
-        assert_eq!(last.1[..5], [0x17, 1, 0, 0, 0]);
-        assert_eq!(last.1[5..], *expected, "{form:?}");
-    }
-
-    #[test]
-    fn nal_units_are_packed_in_odd_ways() {
-        check_nalus(VideoForm::StartCodes, &[0, 0, 0, 1, 0x65, 1, 0, 0, 0, 1, 6]);
-        check_nalus(
-            VideoForm::EmptyUnits,
-            &[
-                0, 0, 0, 0, 0, 0, 0, 2, 0x65, 1, 0, 0, 0, 0, 0, 0, 0, 1, 6, 0, 0, 0, 0,
-            ],
-        );
-    }
-
-    #[test]
-    fn parameter_sets_stand_in_front_of_the_keyframe() {
-        let mut studio = studio(|o| o.video = VideoForm::NoHeader);
-        let mut opening = Vec::new();
-        studio.headers(&mut opening);
-        assert!(opening.iter().all(|piece| piece.track == Track::Audio));
-        let frames = developed(&mut studio, 0, &keyframe());
-        let config = AvcConfig::from_frame(&frames[0].1[5..], 4).unwrap();
-        assert_eq!(Some(config.sps), studio.avc.map(|avc| avc.sps));
-    }
-
-    #[test]
-    fn a_huge_keyframe_is_as_long_as_it_says() {
-        let mut studio = studio(|o| o.video = VideoForm::HugeKeyframes);
-        let frames = developed(&mut studio, 0, &keyframe());
-        assert_eq!(frames[0].1.len(), HUGE_BYTES + 5);
-        let units = length_prefixed(&frames[0].1[5..], 4).collect::<Vec<_>>();
-        assert_eq!(units.len(), 3);
-        assert_eq!(units[2][0], 12);
-    }
-
-    #[test]
-    fn clocks_go_wrong() {
-        for (clock, dts, expected) in [
-            (Clock::FromZero, 40, 40),
-            (Clock::From(u32::MAX), 41, 40),
-            (Clock::Still, 40, 0),
-            (Clock::Jumps(1000), 1999, 1999),
-            (Clock::Jumps(1000), 2000, 3000),
-            (Clock::StartsOver, 2040, 40),
-            (Clock::AudioAhead(9), 40, 40),
-        ] {
-            let mut studio = studio(|o| o.clock = clock);
-            let frames = developed(&mut studio, dts, &keyframe());
-            assert_eq!(frames[0].0, expected, "{clock:?} at {dts}");
-        }
-    }
-
-    #[test]
-    fn metadata_has_many_forms() {
-        for (form, expected) in [
-            (MetadataForm::Missing, None),
-            (
-                MetadataForm::Nothing,
-                Some(b"\x02\0\x0D@setDataFrame\x02\0\x0AonMetaData".as_slice()),
-            ),
-            (
-                MetadataForm::Null,
-                Some(b"\x02\0\x0D@setDataFrame\x02\0\x0AonMetaData\x05"),
-            ),
-        ] {
-            let piece = studio(|o| o.metadata = form).metadata();
-            assert_eq!(piece.as_ref().map(|piece| piece.body.as_slice()), expected);
-        }
-        let piece = studio(|o| o.metadata = MetadataForm::NoVideoCodec).metadata();
-        let object = metadata_object(&piece.unwrap().body, &Limits::default()).unwrap();
-        assert!(object.get("width").is_some() && object.get("videocodecid").is_none());
-    }
-
-    #[test]
-    fn a_tone_of_g711_keeps_up_with_the_picture() {
-        let mut studio = studio(|o| o.audio = AudioForm::ALaw);
-        let pieces = developed(&mut studio, 40, &keyframe());
-        let times: Vec<u32> = pieces.iter().map(|(timestamp, _)| *timestamp).collect();
-        assert_eq!(times, [20, 40, 40]);
-        assert_eq!((pieces[0].1.len(), pieces[0].1[0] >> 4), (161, 7));
-        // The camera's own sound is left out.
-        let aac = Tag::audio(40, vec![0xAF, 1, 0x21]);
-        assert!(developed(&mut studio, 40, &aac).is_empty());
-    }
-
-    #[test]
-    fn an_adts_header_says_what_the_sequence_header_says() {
-        // AAC-LC, 44.1 kHz, mono; a frame of three bytes.
-        let header = [0xAF, 0, 0x12, 0x08];
-        let body = behind_adts(Some(&header), &[0xAF, 1, 0x21, 0x22, 0x23]);
-        let adts = [0xFF, 0xF1, 0x50, 0x40, 0x01, 0x5F, 0xFC];
-        assert_eq!(
-            body,
-            [&[0xAF, 1], adts.as_slice(), &[0x21, 0x22, 0x23]].concat()
-        );
-        assert_eq!(behind_adts(None, &[0xAF, 1, 2]), [0xAF, 1, 2]);
-    }
-
-    #[test]
-    fn a_camera_that_needs_other_pictures_says_so() {
-        let oddities = Oddities {
-            video: VideoForm::HevcId12,
-            ..Oddities::default()
-        };
-        let introduction = Introduction::default();
-        assert!(Studio::new(&oddities, &introduction, true).is_ok());
-        assert!(Studio::new(&oddities, &introduction, false).is_err());
-    }
-}
+mod tests;
