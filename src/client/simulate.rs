@@ -3,7 +3,7 @@
 //! ```text
 //!   Feed ─► Studio (odd bodies and times) ─► Link ─► Wire (odd chunks) ─► socket
 //! ```
-//! [`cameras`] is the table of what there is, [`oddities`] what can be odd, [`conversation`] the
+//! `cameras` is the table of what there is, `oddities` what can be odd, `conversation` the
 //! five steps, as in `push`. Nothing of it goes through the client session or its chunk encoder,
 //! which say only what every server understands.
 

@@ -432,7 +432,7 @@ impl<'a> Conversation<'a> {
                 after.as_secs_f64(),
                 self.link.pings()
             ),
-            None => "silent until the end".to_owned(),
+            None => format!("silent until the end, {} pings came", self.link.pings()),
         }
     }
 
