@@ -6,6 +6,7 @@ pub mod aac;
 pub mod avc;
 mod bits;
 pub mod hevc;
+pub mod mp3;
 pub mod nal;
 pub mod names;
 mod sps;
