@@ -175,7 +175,7 @@ pub struct AudioHeader {
     /// How several tracks share the whole, if they do.
     pub multitrack: Option<Multitrack>,
     /// The enhanced packet type as sent, which the other tracks of the whole share.
-    packet_type: u8,
+    pub(super) packet_type: u8,
 }
 
 impl AudioHeader {
@@ -256,6 +256,22 @@ impl AudioHeader {
             multitrack: preamble.multitrack,
             packet_type: preamble.packet_type,
         })
+    }
+
+    /// Reads the header of track 0, the one for peers that can take only one: that of the
+    /// whole, unless there are several tracks in it. `None` when it is not among these.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_default(body: &[u8]) -> Result<Option<Self>, TagError> {
+        let mut header = Self::parse(body)?;
+        while header.track_id != 0 {
+            match header.next_track(body)? {
+                Some(next) => header = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(header))
     }
 
     /// The header of the track behind this one in the same whole, or `None` when this was

@@ -66,6 +66,14 @@ pub(super) fn read_mod_ex(
     Ok((packet_type, nanoseconds))
 }
 
+/// Whether a body, whose form is known, has ModEx in front of its packet.
+pub(super) fn is_mod_ex(body: &[u8], enhanced: bool) -> bool {
+    enhanced
+        && body
+            .first()
+            .is_some_and(|byte| byte & 0x0F == PACKET_MOD_EX)
+}
+
 /// Reads the FourCC and, when `packet_type` is `multitrack_type` (6 in video, 5 in audio), the
 /// Multitrack fields of the first track.
 pub(super) fn read_preamble(

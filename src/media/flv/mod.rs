@@ -3,6 +3,7 @@
 mod audio;
 mod enhanced;
 mod error;
+mod form;
 mod metadata;
 mod reader;
 mod tag;
@@ -15,6 +16,7 @@ pub use audio::{
 };
 pub use enhanced::{FourCc, Multitrack};
 pub use error::{FirstBytes, FlvError};
+pub use form::{Converted, Form, Label, convert, relabel};
 pub use metadata::{ENCODER, Metadata};
 pub use reader::{Reader, TAG_SIZE_MAX};
 pub use tag::{

@@ -214,7 +214,7 @@ pub struct VideoHeader {
     /// How several tracks share the whole, if they do.
     pub multitrack: Option<Multitrack>,
     /// The enhanced packet type as sent, which the other tracks of the whole share.
-    packet_type: u8,
+    pub(super) packet_type: u8,
 }
 
 impl VideoHeader {
@@ -355,6 +355,22 @@ impl VideoHeader {
         })
     }
 
+    /// Reads the header of track 0, the one for peers that can take only one: that of the
+    /// whole, unless there are several tracks in it. `None` when it is not among these.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_default(body: &[u8]) -> Result<Option<Self>, TagError> {
+        let mut header = Self::parse(body)?;
+        while header.track_id != 0 {
+            match header.next_track(body)? {
+                Some(next) => header = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(header))
+    }
+
     /// The header of the track behind this one in the same whole, or `None` when this was
     /// the last. `body` is what this header was read from.
     ///
@@ -411,6 +427,10 @@ impl VideoHeader {
         let fourcc = self.codec.fourcc();
         let cts = self.composition_time_offset.clamp(-0x80_0000, 0x7F_FFFF);
         match (legacy, fourcc) {
+            // It names no codec.
+            _ if self.enhanced && matches!(self.packet, VideoPacket::Command(_)) => {
+                self.encode_enhanced(out, [0; 4], cts);
+            }
             (Some(_), Some(fourcc)) if self.enhanced => self.encode_enhanced(out, fourcc, cts),
             (None, Some(fourcc)) => self.encode_enhanced(out, fourcc, cts),
             (Some(id), _) => self.encode_legacy(out, id, cts),
