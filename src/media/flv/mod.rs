@@ -4,6 +4,7 @@ mod audio;
 mod enhanced;
 mod error;
 mod form;
+mod mend;
 mod metadata;
 mod reader;
 mod tag;
@@ -17,6 +18,7 @@ pub use audio::{
 pub use enhanced::{FourCc, Multitrack};
 pub use error::{FirstBytes, FlvError};
 pub use form::{Converted, Form, Label, convert, relabel};
+pub use mend::{Fault, Faults, Mended, Mender};
 pub use metadata::{ENCODER, Metadata};
 pub use reader::{Reader, TAG_SIZE_MAX};
 pub use tag::{
