@@ -250,6 +250,29 @@ fn play_from_handshake_to_the_end_of_the_stream() {
     }
 }
 
+#[test]
+fn a_request_to_connect_anew_reaches_who_declared_it() {
+    for role in [ClientRole::Publish, ClientRole::Play] {
+        for declares in [true, false] {
+            let mut world = World::new(role, None, 7);
+            if declares {
+                world.client.declare_reconnect();
+            }
+            world.until("Started", |world| {
+                world.client.state() == ClientState::Started
+            });
+            let url = Some("rtmp://b/live");
+            assert_eq!(world.server.request_reconnect(url, "draining"), declares);
+            world.turn();
+            world.until("delivery", World::all_delivered);
+            let event = ClientEvent::ReconnectRequested(Some("rtmp://b/live".to_owned()));
+            assert_eq!(world.client_events.contains(&event), declares);
+            // It stays until it has something better.
+            assert_eq!(world.client.state(), ClientState::Started);
+        }
+    }
+}
+
 fn server_media(event: &ServerEvent) -> Option<(MediaKind, u32, Vec<u8>)> {
     match event {
         ServerEvent::Media {

@@ -57,6 +57,7 @@ pub enum ClientState {
 pub struct ClientSession {
     config: ClientConfig,
     four_cc_list: &'static [&'static str],
+    declares_reconnect: bool,
     /// Goes behind app and tcUrl.
     authentication: String,
     link: Link,
@@ -81,6 +82,7 @@ impl ClientSession {
         timers.start(TimerKind::Handshake, now, config.limits.handshake_timeout);
         Self {
             four_cc_list: requests::four_cc_list(config.role),
+            declares_reconnect: false,
             authentication: String::new(),
             link,
             handshake: Some(Box::new(handshake)),
@@ -99,6 +101,12 @@ impl ClientSession {
     /// drop who sends fields that they do not know.
     pub fn declare_four_cc(&mut self, list: &'static [&'static str]) {
         self.four_cc_list = list;
+    }
+
+    /// Lets `connect` declare that [`ClientEvent::ReconnectRequested`] is obeyed, before the
+    /// handshake is done. The same servers as above drop who says so.
+    pub fn declare_reconnect(&mut self) {
+        self.declares_reconnect = true;
     }
 
     /// Sets the query with which `connect` answers a server that wants to know who we are

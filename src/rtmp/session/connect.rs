@@ -1,5 +1,6 @@
 //! The `connect` command's object, read (RTMP 1.0 §7.2.1.1; Enhanced RTMP v2 for the last fields).
 
+use super::Capabilities;
 use crate::amf::{Object, Value};
 use crate::rtmp::url::split_query;
 
@@ -15,6 +16,8 @@ pub struct ConnectRequest {
     pub flash_version: String,
     /// 0 or 3.
     pub object_encoding: f64,
+    /// What it declares of Enhanced RTMP.
+    pub capabilities: Capabilities,
     /// The whole object, for fields that are not named here.
     pub object: Object,
 }
@@ -42,6 +45,7 @@ impl ConnectRequest {
                 .get_ignore_case("objectEncoding")
                 .and_then(Value::as_number)
                 .unwrap_or_default(),
+            capabilities: Capabilities::of(&object),
             object,
         }
     }
@@ -53,17 +57,7 @@ impl ConnectRequest {
 
     /// Whether the client knows Enhanced RTMP (it sent one of the fields of its connect object).
     pub fn is_enhanced(&self) -> bool {
-        const FIELDS: [&str; 4] = [
-            "fourCcList",
-            "videoFourCcInfoMap",
-            "audioFourCcInfoMap",
-            "capsEx",
-        ];
-        FIELDS.iter().any(|field| {
-            self.object
-                .get_ignore_case(field)
-                .is_some_and(|value| !matches!(value, Value::Null | Value::Undefined))
-        })
+        self.capabilities.is_enhanced
     }
 }
 

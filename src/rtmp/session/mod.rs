@@ -9,6 +9,7 @@ mod aggregate;
 mod arguments;
 #[cfg(test)]
 mod back_to_back;
+mod capabilities;
 mod client;
 mod config;
 mod connect;
@@ -20,6 +21,7 @@ mod server;
 mod testing;
 mod timers;
 
+pub use capabilities::{CAN_DECODE, CAN_ENCODE, CAN_FORWARD, Capabilities};
 pub use client::{ClientSession, ClientState};
 pub use config::{ClientConfig, ClientRole, ServerConfig, SessionLimits};
 pub use connect::ConnectRequest;

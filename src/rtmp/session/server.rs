@@ -63,8 +63,9 @@ pub struct ServerSession {
     pinged: bool,
     /// FCPublish was seen: the client wants onFCPublish.
     fc_publish: bool,
-    /// The client knows Enhanced RTMP.
+    /// The client knows Enhanced RTMP, and obeys a request to connect anew.
     enhanced: bool,
+    can_reconnect: bool,
     /// The caller's clock at its last call.
     now: Instant,
 }
@@ -123,6 +124,7 @@ impl ServerSession {
             pinged: false,
             fc_publish: false,
             enhanced: false,
+            can_reconnect: false,
             now,
             config,
         }
@@ -290,6 +292,17 @@ impl ServerSession {
             self.forget_publish();
             self.send_refusal(msid, refusal);
         }
+    }
+
+    /// Asks the client to connect anew, to `tc_url` if it is to go elsewhere (absolute, or
+    /// relative to the one that it came with). It goes on with what it does, and leaves when it
+    /// has a new connection. False, and nothing is sent, if it did not declare that it can.
+    pub fn request_reconnect(&mut self, tc_url: Option<&str>, description: &str) -> bool {
+        let can = self.can_reconnect && matches!(self.state, State::Connected);
+        if can {
+            self.send_reconnect_request(tc_url, description);
+        }
+        can
     }
 
     /// Whether `msid` publishes or asked to.

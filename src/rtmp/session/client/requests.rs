@@ -43,6 +43,10 @@ const PLAYER_FOUR_CC: &[&str] = &[
     "hvc1", "av01", "vp09", "vp08", "Opus", "fLaC", "ac-3", "ec-3",
 ];
 
+/// `CapsExMask` of Enhanced RTMP: we obey requests to connect anew. Several tracks in a message
+/// are not declared, since few can read a file of such.
+const CAPS_EX_RECONNECT: f64 = 1.0;
+
 /// What `connect` declares unless the caller says otherwise.
 pub(super) fn four_cc_list(role: ClientRole) -> &'static [&'static str] {
     match role {
@@ -95,6 +99,9 @@ impl ClientSession {
         if !self.four_cc_list.is_empty() {
             let codecs = self.four_cc_list.iter().map(|four_cc| text(four_cc));
             fields.push(("fourCcList", Value::StrictArray(codecs.collect())));
+        }
+        if self.declares_reconnect {
+            fields.push(("capsEx", Value::Number(CAPS_EX_RECONNECT)));
         }
         let properties = fields.into_iter();
         let object = Value::Object(Object {

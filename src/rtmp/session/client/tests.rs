@@ -289,6 +289,15 @@ fn connect_objects_differ_by_role() {
         sent(ClientRole::Play, Some(&[])),
         [format!("connect(1) m0 {{{fields}}}")]
     );
+    let now = Instant::now();
+    let mut session = ClientSession::new(config(ClientRole::Publish), 1, now);
+    session.declare_reconnect();
+    session.handle_input(now, &handshake_bytes()).unwrap();
+    let output = session.poll_output().unwrap();
+    assert_eq!(
+        Wire::new().read_text(&output[HANDSHAKE_BYTES..]),
+        ["connect(1) m0 {app,type,flashVer,swfUrl,tcUrl,capsEx}"]
+    );
 }
 
 #[test]

@@ -80,6 +80,7 @@ impl ServerSession {
         };
         let request = ConnectRequest::new(object);
         self.enhanced = request.is_enhanced();
+        self.can_reconnect = request.capabilities.reconnect;
         self.state = State::Connecting { transaction_id };
         self.timers.stop(TimerKind::Request);
         self.events.push_back(ServerEvent::Connect(request));
@@ -342,6 +343,16 @@ impl ServerSession {
         self.link.send_user_control(UserControl::StreamEof(msid.0));
         self.send_status(msid, "NetStream.Play.UnpublishNotify", "the publisher left");
         self.send_status(msid, "NetStream.Play.Stop", "the live stream ended");
+    }
+
+    pub(super) fn send_reconnect_request(&mut self, tc_url: Option<&str>, description: &str) {
+        let code = "NetConnection.Connect.ReconnectRequest";
+        let mut info = status_info(Level::Status, code, description);
+        if let Some(tc_url) = tc_url {
+            put(&mut info, "tcUrl", Value::String(tc_url.to_owned()));
+        }
+        let values = vec![Value::Null, Value::Object(info)];
+        self.send_reply("onStatus", MessageStreamId::CONNECTION, 0.0, values);
     }
 
     pub(super) fn send_refusal(&mut self, msid: MessageStreamId, refusal: &Refusal) {

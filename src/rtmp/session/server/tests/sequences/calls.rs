@@ -2,7 +2,9 @@
 //! commands and their answers come.
 
 use super::{CONNECTED, LIVE, NAME, PUBLISHING_WITHOUT_FC, check, step};
+use crate::amf::{Object, Value};
 use crate::rtmp::message::MessageType;
+use crate::rtmp::message::command::Command;
 use crate::rtmp::session::testing::Arg::{Bool, Fields, List, Null, Number, Text};
 use crate::rtmp::session::testing::{Subject, command_body};
 
@@ -240,6 +242,48 @@ fn who_knows_enhanced_rtmp_is_told_what_we_forward() {
     let messages = subject.wire.read(&output);
     assert_eq!(messages[2].message_type, MessageType::SET_CHUNK_SIZE);
     assert!(messages[3].payload.len() > 128);
+}
+
+#[test]
+fn who_declared_it_is_asked_to_connect_anew() {
+    for (declared, expected) in [
+        (
+            Number(1.0),
+            &["onStatus(0) m0 [status] NetConnection.Connect.ReconnectRequest"][..],
+        ),
+        (
+            Number(15.0),
+            &["onStatus(0) m0 [status] NetConnection.Connect.ReconnectRequest"],
+        ),
+        (Number(14.0), &[]),
+        (Null, &[]),
+    ] {
+        let mut subject = Subject::handshaken();
+        // Not before it is connected.
+        assert!(!subject.session.request_reconnect(None, "going down"));
+        let fields = [("app", Text("live")), ("capsEx", declared)];
+        let object = Value::Object(Object {
+            properties: fields
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.value()))
+                .collect(),
+        });
+        let connect = Command {
+            name: "connect".to_owned(),
+            transaction_id: 1.0,
+            object,
+            arguments: Vec::new(),
+        };
+        subject.message(3, 0, MessageType::COMMAND_AMF0, &connect.encode());
+        let url = Some("rtmp://b/live");
+        let is_sent = subject.session.request_reconnect(url, "going down");
+        assert_eq!(is_sent, !expected.is_empty());
+        let output = subject.session.poll_output().unwrap_or_default();
+        let has_url = output.windows(13).any(|bytes| bytes == b"rtmp://b/live");
+        assert_eq!(has_url, is_sent);
+        assert_eq!(subject.wire.read_text(&output), expected);
+        assert!(subject.session.poll_event().is_none());
+    }
 }
 
 #[test]
