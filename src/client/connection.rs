@@ -230,10 +230,13 @@ impl Connection {
         };
         let mut session = ClientSession::new(config, fastrand::u64(..), now);
         if role == ClientRole::Play {
-            session.declare_four_cc(match manner.declares_four_cc() {
+            session.declare_four_cc(match manner.is_enhanced() {
                 true => FOUR_CC,
                 false => &[],
             });
+        }
+        if manner.is_enhanced() {
+            session.declare_reconnect();
         }
         session.authenticate(login.query().to_owned());
         let mut connection = Self {

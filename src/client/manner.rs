@@ -3,8 +3,8 @@
 //!
 //! | Tried | When |
 //! |---|---|
-//! | simple handshake, and `fourCcList` in a player's `connect` | first |
-//! | no `fourCcList` | `connect` is refused, or the connection closed over it |
+//! | simple handshake; `capsEx`, and of a player `fourCcList`, in `connect` | first |
+//! | neither of these | the connection is closed over `connect`; a player is refused |
 //! | digest handshake | closed during the handshake, or behind it without a word |
 //!
 //! Very old servers drop who sends fields that they do not know; Adobe's want the digest handshake
@@ -14,6 +14,9 @@ use super::ClientError;
 use crate::rtmp::handshake::DigestLayout;
 use crate::rtmp::session::{ClientRole, Stage};
 
+/// How a `connect` without these fields is told of.
+const WITHOUT_ENHANCED: &str = "without the fields of Enhanced RTMP";
+
 /// How one server is addressed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Manner {
@@ -22,7 +25,8 @@ pub(super) struct Manner {
     /// Since a `connect` was accepted: nothing else is tried any more.
     is_proven: bool,
     has_digest: bool,
-    omits_four_cc: bool,
+    /// Without the fields of Enhanced RTMP.
+    is_plain: bool,
 }
 
 /// How far a connection had come when it failed.
@@ -69,9 +73,9 @@ impl Manner {
         self.has_digest.then_some(DigestLayout::At8)
     }
 
-    /// Whether `connect` may declare codecs.
-    pub(super) fn declares_four_cc(&self) -> bool {
-        !self.omits_four_cc
+    /// Whether `connect` may have the fields of Enhanced RTMP.
+    pub(super) fn is_enhanced(&self) -> bool {
+        !self.is_plain
     }
 
     /// The way to try after this failure, which this now is; `None`: the error is final.
@@ -84,7 +88,7 @@ impl Manner {
         if self.is_proven {
             return None;
         }
-        let may_omit = role == ClientRole::Play && !self.omits_four_cc;
+        let may_omit = !self.is_plain;
         match error {
             ClientError::ClosedInHandshake(_) if !self.has_digest => {
                 Some(self.add_digest("closed the connection during the handshake"))
@@ -92,20 +96,22 @@ impl Manner {
             ClientError::ClosedUnanswered(_) | ClientError::Closed
                 if may_omit && reached >= Reached::Handshake =>
             {
-                Some(self.omit_four_cc("closed the connection without an answer to connect"))
+                Some(self.omit_enhanced("closed the connection without an answer to connect"))
             }
             ClientError::ClosedUnanswered(_)
                 if !self.has_digest && reached == Reached::Handshake =>
             {
                 Some(self.add_digest("closed the connection right after the handshake"))
             }
+            // A publisher is refused for many reasons, and its one field is hardly among them.
             ClientError::Rejected(rejection)
                 if may_omit
+                    && role == ClientRole::Play
                     && rejection.stage == Stage::Connect
                     && rejection.code != "NetConnection.Connect.InvalidApp"
                     && rejection.demand().is_none() =>
             {
-                Some(self.omit_four_cc("refused connect"))
+                Some(self.omit_enhanced("refused connect"))
             }
             _ => None,
         }
@@ -117,9 +123,9 @@ impl Manner {
         Change { why, how }
     }
 
-    fn omit_four_cc(&mut self, why: &'static str) -> Change {
-        self.omits_four_cc = true;
-        let how = "without fourCcList";
+    fn omit_enhanced(&mut self, why: &'static str) -> Change {
+        self.is_plain = true;
+        let how = WITHOUT_ENHANCED;
         Change { why, how }
     }
 }
@@ -156,7 +162,7 @@ mod tests {
     #[test]
     fn each_way_is_tried_once_where_it_can_help() {
         const DIGEST: &str = "with the digest handshake";
-        const PLAIN: &str = "without fourCcList";
+        const PLAIN: &str = WITHOUT_ENHANCED;
         use ClientRole::{Play, Publish};
         let unanswered = ClientError::ClosedUnanswered("connect");
         let refused = rejected(Stage::Connect, "NetConnection.Connect.Rejected", "no");
@@ -173,7 +179,7 @@ mod tests {
                 Reached::Handshake,
                 &[PLAIN, DIGEST],
             ),
-            (Publish, unanswered, Reached::Handshake, &[DIGEST]),
+            (Publish, unanswered, Reached::Handshake, &[PLAIN, DIGEST]),
             (
                 Play,
                 ClientError::ClosedUnanswered("connect"),
@@ -184,7 +190,7 @@ mod tests {
                 Publish,
                 ClientError::ClosedUnanswered("connect"),
                 Reached::Words,
-                &[],
+                &[PLAIN],
             ),
             (Play, ClientError::Closed, Reached::Words, &[PLAIN]),
             (Play, refused, Reached::Words, &[PLAIN]),
@@ -219,7 +225,7 @@ mod tests {
         assert_eq!(manner.digest(), Some(DigestLayout::At8));
         let closed = ClientError::ClosedUnanswered("connect");
         assert_eq!(manner.change(play, &closed, Reached::Handshake), None);
-        assert!(manner.declares_four_cc());
+        assert!(manner.is_enhanced());
         manner.begin("other:1935");
         assert_eq!(manner.digest(), None);
     }
@@ -233,9 +239,9 @@ mod tests {
             .change(ClientRole::Play, &closed, Reached::Handshake)
             .is_some()
         {}
-        assert!(!manner.declares_four_cc());
+        assert!(!manner.is_enhanced());
         manner.begin("h:1935");
-        assert!(manner.declares_four_cc());
+        assert!(manner.is_enhanced());
         assert_eq!(manner.digest(), None);
     }
 }

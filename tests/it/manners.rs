@@ -85,8 +85,8 @@ fn a_server_that_does_not_know_four_cc_list() {
             }
         });
         let (pushed, pulled) = relay(&server, &gate.url("live/cam"));
-        assert_said(&pulled, "trying again without fourCcList");
-        // A publisher declares nothing.
+        assert_said(&pulled, "trying again without the fields of Enhanced RTMP");
+        // A publisher declares no codecs.
         assert!(!pushed.stderr.iter().any(|line| line.contains("again")));
         assert_eq!(gate.take_apps(), ["live"; 3]);
     }
@@ -120,14 +120,18 @@ fn no_manner_helps() {
                   check app and key in the URL";
     assert_eq!(
         failure(pull(&url, &file)),
-        format!("{closed} (the same without fourCcList and with the digest handshake)")
+        format!(
+            "{closed} (the same without the fields of Enhanced RTMP and with the digest handshake)"
+        )
     );
     assert_eq!(gate.take_apps().len(), 3);
     assert_eq!(
         failure(push(&url)),
-        format!("{closed} (the same with the digest handshake)")
+        format!(
+            "{closed} (the same without the fields of Enhanced RTMP and with the digest handshake)"
+        )
     );
-    assert_eq!(gate.take_apps().len(), 2);
+    assert_eq!(gate.take_apps().len(), 3);
 
     let gate = Gate::before(server.port, |opening| match opening.connect {
         Some(_) if opening.is_simple() => Verdict::Drop,
@@ -137,7 +141,7 @@ fn no_manner_helps() {
     assert_eq!(
         failure(push(&gate.url("live/cam"))),
         format!(
-            "{closed}; with the digest handshake: the server refused the connection to its \
+            "{closed} (the same without the fields of Enhanced RTMP); with the digest handshake: the server refused the connection to its \
              application (NetConnection.Connect.Rejected: no such customer): check app and key \
              in the URL"
         )
@@ -149,7 +153,10 @@ fn no_manner_helps() {
     });
     let last = failure(pull(&gate.url("live/cam"), &file));
     assert!(last.contains("no such customer"), "{last}");
-    assert!(last.ends_with("(the same without fourCcList)"), "{last}");
+    assert!(
+        last.ends_with("(the same without the fields of Enhanced RTMP)"),
+        "{last}"
+    );
     assert_eq!(gate.take_apps().len(), 2);
     let last = failure(push(&gate.url("live/cam")));
     assert!(last.ends_with("check app and key in the URL"), "{last}");
