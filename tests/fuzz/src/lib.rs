@@ -9,6 +9,7 @@ mod amf;
 mod annexb;
 mod chunk;
 mod flv;
+mod forms;
 mod handshake;
 mod pieces;
 mod sessions;
@@ -18,6 +19,7 @@ pub use amf::amf;
 pub use annexb::annexb;
 pub use chunk::chunk;
 pub use flv::flv;
+pub use forms::forms;
 pub use handshake::handshake;
 pub use sessions::{client_session, server_session};
 pub use url::url;
@@ -35,4 +37,5 @@ pub const BODIES: &[(&str, Body)] = &[
     ("client_session", client_session),
     ("annexb", annexb),
     ("url", url),
+    ("forms", forms),
 ];
