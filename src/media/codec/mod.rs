@@ -3,13 +3,19 @@
 //! Reads headers only; nothing here decodes a picture or a sound.
 
 pub mod aac;
+pub mod ac3;
+pub mod av1;
 pub mod avc;
 mod bits;
+pub mod flac;
+pub mod g711;
 pub mod hevc;
 pub mod mp3;
 pub mod nal;
 pub mod names;
+pub mod opus;
 mod sps;
+pub mod vp9;
 
 /// Why a configuration record, parameter set or header could not be read or built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -54,6 +54,16 @@ pub fn hevc_level(level: u8) -> String {
     format!("{}.{}", level / 30, level % 30 / 3)
 }
 
+/// The profile of an AV1 stream, by `seq_profile`.
+pub fn av1_profile(profile: u8) -> Option<&'static str> {
+    Some(match profile {
+        0 => "Main",
+        1 => "High",
+        2 => "Professional",
+        _ => return None,
+    })
+}
+
 /// What `chroma_format_idc` stands for.
 pub fn chroma(chroma_format: u8) -> &'static str {
     match chroma_format {
@@ -100,6 +110,8 @@ mod tests {
         }
         assert_eq!(hevc_profile(2), Some("Main 10"));
         assert_eq!(hevc_profile(0), None);
+        assert_eq!(av1_profile(0), Some("Main"));
+        assert_eq!(av1_profile(3), None);
         assert_eq!(aac_profile(2, false, false), Some("LC"));
         assert_eq!(aac_profile(2, true, false), Some("HE-AAC"));
         assert_eq!(aac_profile(2, true, true), Some("HE-AAC v2"));
