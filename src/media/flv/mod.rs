@@ -6,6 +6,7 @@ mod error;
 mod form;
 mod mend;
 mod metadata;
+mod multitrack;
 mod reader;
 mod tag;
 mod video;
@@ -20,10 +21,11 @@ pub use error::{FirstBytes, FlvError};
 pub use form::{Converted, Form, Label, convert, relabel};
 pub use mend::{Fault, Faults, Mended, Mender};
 pub use metadata::{ENCODER, Metadata};
+pub use multitrack::{many_tracks, one_track, with_nanoseconds};
 pub use reader::{Reader, TAG_SIZE_MAX};
 pub use tag::{
-    TAG_HEADER_SIZE, Tag, TagError, TagHeader, TagKind, is_audio_sequence_header, is_keyframe,
-    is_sequence_header, is_video_sequence_header,
+    Standing, StandingKey, TAG_HEADER_SIZE, Tag, TagError, TagHeader, TagKind,
+    is_audio_sequence_header, is_keyframe, is_sequence_header, is_video_sequence_header, standing,
 };
 pub use video::{
     FrameType, HevcForm, VIDEO_HEADER_SIZE_MAX, VideoCodec, VideoHeader, VideoPacket,

@@ -14,7 +14,7 @@
 
 use crate::wire::{Reader, Truncated};
 
-use super::{AudioHeader, VideoHeader};
+use super::{AudioHeader, AudioPacket, VideoHeader, VideoPacket};
 
 /// Bytes before the body of a tag.
 pub const TAG_HEADER_SIZE: usize = 11;
@@ -94,19 +94,26 @@ impl Tag {
 /// Whether a video body is a keyframe with picture data; sequence headers, commands, empty
 /// and unreadable bodies are not.
 ///
-/// Reads at most a few bytes. Of a Multitrack body only the first track counts.
+/// Reads at most a few bytes. Where there are several tracks, track 0 counts and no other: it is
+/// the one that all players take, and the others have keyframes of their own, at other times.
 pub fn is_keyframe(video_body: &[u8]) -> bool {
-    VideoHeader::parse(video_body).is_ok_and(|header| header.is_keyframe())
+    default_video(video_body).is_some_and(|header| header.is_keyframe())
 }
 
-/// Whether a video body is a decoder configuration (avcC, hvcC, av1C and so on).
+/// Whether a video body is the decoder configuration (avcC, hvcC, av1C and so on) of track 0.
 pub fn is_video_sequence_header(video_body: &[u8]) -> bool {
-    VideoHeader::parse(video_body).is_ok_and(|header| header.is_sequence_header())
+    default_video(video_body).is_some_and(|header| header.is_sequence_header())
 }
 
-/// Whether an audio body is a decoder configuration (AudioSpecificConfig, Opus header and so on).
+/// Whether an audio body is the decoder configuration (AudioSpecificConfig, Opus header and so
+/// on) of track 0.
 pub fn is_audio_sequence_header(audio_body: &[u8]) -> bool {
-    AudioHeader::parse(audio_body).is_ok_and(|header| header.is_sequence_header())
+    let header = AudioHeader::parse_default(audio_body).ok().flatten();
+    header.is_some_and(|header| header.is_sequence_header())
+}
+
+fn default_video(body: &[u8]) -> Option<VideoHeader> {
+    VideoHeader::parse_default(body).ok().flatten()
 }
 
 /// Whether a body of this kind is a decoder configuration. Script data never is.
@@ -116,6 +123,63 @@ pub fn is_sequence_header(kind: TagKind, body: &[u8]) -> bool {
         TagKind::Audio => is_audio_sequence_header(body),
         TagKind::Script => false,
     }
+}
+
+/// What a body says that stays true until it is said anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// A decoder configuration.
+    SequenceHeader,
+    /// Video: colours and brightness (Enhanced RTMP, Metadata).
+    VideoMetadata,
+    /// Audio: the order of channels (Enhanced RTMP, MultichannelConfig).
+    Channels,
+}
+
+/// Names what whoever joins must be told before any frame: the last body for each key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StandingKey {
+    /// Audio or video.
+    pub kind: TagKind,
+    /// What is said.
+    pub what: Standing,
+    /// Of which track; of a body with several, the first in it.
+    pub track_id: u8,
+}
+
+/// The key under which a body has to be kept for those who join later, if it has to.
+///
+/// Of most publishers this is the sequence header of track 0 and nothing else:
+/// [`is_sequence_header`]. Headers of further tracks, colours and channel orders stand beside it.
+pub fn standing(kind: TagKind, body: &[u8]) -> Option<StandingKey> {
+    let (what, track_id) = match kind {
+        TagKind::Video => {
+            let header = VideoHeader::parse(body).ok()?;
+            let what = match header.packet {
+                VideoPacket::SequenceHeader | VideoPacket::Mpeg2TsSequenceHeader => {
+                    Standing::SequenceHeader
+                }
+                VideoPacket::Metadata => Standing::VideoMetadata,
+                _ => return None,
+            };
+            (what, header.track_id)
+        }
+        TagKind::Audio => {
+            let header = AudioHeader::parse(body).ok()?;
+            let what = match header.packet {
+                AudioPacket::SequenceHeader => Standing::SequenceHeader,
+                AudioPacket::MultichannelConfig => Standing::Channels,
+                _ => return None,
+            };
+            (what, header.track_id)
+        }
+        TagKind::Script => return None,
+    };
+    Some(StandingKey {
+        kind,
+        what,
+        track_id,
+    })
 }
 
 /// The 11 bytes before a body.
@@ -236,5 +300,143 @@ mod tests {
         let script = Tag::script(0, vec![0x17, 0, 0, 0, 0]);
         assert!(!script.is_keyframe() && !script.is_sequence_header());
         assert!(!is_keyframe(&[]) && !is_sequence_header(TagKind::Audio, &[]));
+    }
+
+    /// Body, keyframe, sequence header of track 0, what stands.
+    #[test]
+    fn every_packet_of_enhanced_rtmp() {
+        use Standing::{Channels, SequenceHeader, VideoMetadata};
+        use TagKind::{Audio, Video};
+        for (name, kind, body, key, header, stands) in [
+            (
+                "SequenceStart",
+                Video,
+                &b"\x90av01\x81"[..],
+                false,
+                true,
+                Some((SequenceHeader, 0)),
+            ),
+            ("CodedFrames", Video, b"\x91av01\x12", true, false, None),
+            ("of a server", Video, b"\xC1av01\x12", true, false, None),
+            ("inter", Video, b"\xA1vp09\x12", false, false, None),
+            ("CodedFramesX", Video, b"\x93hvc1\x12", true, false, None),
+            ("SequenceEnd", Video, b"\x92hvc1", false, false, None),
+            (
+                "Metadata",
+                Video,
+                b"\x94hvc1\x02",
+                false,
+                false,
+                Some((VideoMetadata, 0)),
+            ),
+            (
+                "as FFmpeg has it",
+                Video,
+                b"\xD4hvc1\x02",
+                false,
+                false,
+                Some((VideoMetadata, 0)),
+            ),
+            (
+                "MPEG2TS",
+                Video,
+                b"\x95av01\x80",
+                false,
+                true,
+                Some((SequenceHeader, 0)),
+            ),
+            ("a command", Video, b"\xD0\x01", false, false, None),
+            ("without a name", Video, b"\x9Ehvc1\x01", false, false, None),
+            (
+                "nanoseconds",
+                Video,
+                b"\x97\x02\x00\x00\x05\x01vp08\x01",
+                true,
+                false,
+                None,
+            ),
+            ("track 0", Video, b"\x96\x01av01\x00\x12", true, false, None),
+            (
+                "track 1",
+                Video,
+                b"\x96\x01av01\x01\x12",
+                false,
+                false,
+                None,
+            ),
+            (
+                "track 0 behind another",
+                Video,
+                b"\x96\x11av01\x01\x00\x00\x00\x00\x00\x00\x01\x12",
+                true,
+                false,
+                None,
+            ),
+            (
+                "header of track 0",
+                Video,
+                b"\x96\x10av01\x00\x00\x00\x00\x01\x00\x00\x00",
+                false,
+                true,
+                Some((SequenceHeader, 0)),
+            ),
+            (
+                "header of track 1",
+                Video,
+                b"\x96\x00av01\x01",
+                false,
+                false,
+                Some((SequenceHeader, 1)),
+            ),
+            (
+                "SequenceStart",
+                Audio,
+                b"\x90Opus",
+                false,
+                true,
+                Some((SequenceHeader, 0)),
+            ),
+            ("CodedFrames", Audio, b"\x91Opus\xFC", false, false, None),
+            ("SequenceEnd", Audio, b"\x92Opus", false, false, None),
+            (
+                "channels",
+                Audio,
+                b"\x94ec-3\x01",
+                false,
+                false,
+                Some((Channels, 0)),
+            ),
+            (
+                "of track 3",
+                Audio,
+                b"\x95\x04ec-3\x03",
+                false,
+                false,
+                Some((Channels, 3)),
+            ),
+            (
+                "header of track 3",
+                Audio,
+                b"\x95\x00Opus\x03",
+                false,
+                false,
+                Some((SequenceHeader, 3)),
+            ),
+            (
+                "header of track 0",
+                Audio,
+                b"\x95\x00Opus\x00",
+                false,
+                true,
+                Some((SequenceHeader, 0)),
+            ),
+            ("cut short", Audio, b"\x95\x00Op", false, false, None),
+        ] {
+            assert_eq!(kind == Video && is_keyframe(body), key, "{name}");
+            assert_eq!(is_sequence_header(kind, body), header, "{name}");
+            let found = standing(kind, body).map(|found| (found.what, found.track_id));
+            assert_eq!(found, stands, "{name}");
+        }
+        assert_eq!(standing(TagKind::Script, b"\x90Opus"), None);
     }
 }
