@@ -244,12 +244,14 @@ impl Mender {
         match header.packet {
             VideoPacket::SequenceHeader => self.video_header(header, body),
             VideoPacket::Frames => self.video_frame(header, body),
-            VideoPacket::EndOfSequence if self.is_mislabelled => {
+            VideoPacket::EndOfSequence
+                if self.is_mislabelled && header.codec == VideoCodec::Avc =>
+            {
                 let mut faults = Faults::default();
                 put_right(&mut header, VideoCodec::Hevc, &mut faults);
                 Mended {
                     header: None,
-                    body: Some(Cow::Owned(header.to_body(&[]))),
+                    body: Some(Cow::Owned(header.to_body(header.payload(body)))),
                     faults,
                 }
             }

@@ -141,6 +141,8 @@ fn hevc_under_the_name_of_avc() {
     let frame = lengths(&["0201d0195f84"]);
     let right = body(INTER_HVC1, &frame);
     subject.mends(Video, &body(INTER_7, &frame), None, Some(right), wrong);
+    // Under the right name it is right, even now.
+    subject.keeps(Video, &[0x1C, 2, 0, 0, 0]);
     let end = b"\x92hvc1".to_vec();
     subject.mends(Video, &[0x17, 2, 0, 0, 0], None, Some(end), wrong);
     // Another encoder took over.
