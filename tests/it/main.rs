@@ -14,6 +14,7 @@ mod bench;
 mod burst;
 mod cli;
 mod config;
+mod fmp4_codecs;
 mod fuzz_corpus;
 mod limits;
 mod login;

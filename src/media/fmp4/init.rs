@@ -1,16 +1,29 @@
 //! The initialisation segment: `ftyp` and a `moov` without samples (ISO/IEC 14496-12 §8,
-//! 14496-14 for `esds`, 14496-15 for `avcC` and `hvcC`).
+//! 14496-14 for `esds`, 14496-15 for `avcC` and `hvcC`, and what the codecs' own documents say of
+//! their boxes: see `codec`).
 
 use super::Note;
 use super::boxes::{put_box, put_full_box, put_zeros};
 use crate::media::codec::aac::AacConfig;
+use crate::media::codec::ac3::Ac3Header;
+use crate::media::codec::av1::Av1Config;
 use crate::media::codec::avc::AvcConfig;
+use crate::media::codec::flac::FlacConfig;
 use crate::media::codec::hevc::HevcConfig;
+use crate::media::codec::mp3::Mp3Header;
+use crate::media::codec::opus::{self, OpusConfig};
+use crate::media::codec::vp9::Vp9Config;
 use crate::media::flv::{AudioCodec, TagKind, VideoCodec};
 use crate::wire::PutBytes;
 
 /// Units per second of both tracks: FLV's milliseconds.
 const TIMESCALE: u32 = 1000;
+
+/// Object types of an `esds` box (ISO/IEC 14496-1 §7.2.6.6): MPEG-4 audio, MPEG-1 audio, and
+/// MPEG-2 audio, which is the same at half the rates.
+const OBJECT_AAC: u8 = 0x40;
+const OBJECT_MPEG_1: u8 = 0x6B;
+const OBJECT_MPEG_2: u8 = 0x69;
 
 /// Track ids.
 const VIDEO_ID: u32 = 1;
@@ -33,6 +46,11 @@ pub(super) enum TrackInit {
         height: u16,
     },
     Audio {
+        codec: AudioCodec,
+        entry: &'static [u8; 4],
+        /// The box inside the entry, header and all.
+        config_box: Vec<u8>,
+        /// The sequence header; empty for codecs without one.
         config: Vec<u8>,
         channels: u16,
         sample_rate: u32,
@@ -55,6 +73,16 @@ impl TrackInit {
                 let size = config.first_sps().map(|sps| (sps.width, sps.height));
                 (b"hvc1", b"hvcC", size, config.length_size)
             }
+            VideoCodec::Av1 => {
+                let config = Av1Config::parse(record).map_err(unreadable)?;
+                let header = config.sequence_header;
+                let size = header.map(|header| (header.width, header.height));
+                (b"av01", b"av1C", size, 0)
+            }
+            VideoCodec::Vp9 => {
+                Vp9Config::parse(record).map_err(unreadable)?;
+                (b"vp09", b"vpcC", None, 0)
+            }
             _ => return Err(Note::VideoLeftOut(codec)),
         };
         let (width, height) = size.unwrap_or_default();
@@ -69,16 +97,102 @@ impl TrackInit {
         })
     }
 
+    /// Whether the size is to come with a keyframe, since the record never says it.
+    pub(super) fn awaits_size(&self) -> bool {
+        matches!(
+            self,
+            Self::Video {
+                codec: VideoCodec::Vp9,
+                width: 0,
+                ..
+            }
+        )
+    }
+
+    /// Whether this is an audio track of that codec.
+    pub(super) fn is_of(&self, other: AudioCodec) -> bool {
+        matches!(self, Self::Audio { codec, .. } if *codec == other)
+    }
+
+    /// Sets the size that the record does not say.
+    pub(super) fn set_size(&mut self, size: (u32, u32)) {
+        if let Self::Video { width, height, .. } = self {
+            *width = u16::try_from(size.0).unwrap_or(u16::MAX);
+            *height = u16::try_from(size.1).unwrap_or(u16::MAX);
+        }
+    }
+
     /// As [`video`](Self::video).
     pub(super) fn audio(codec: AudioCodec, config: &[u8]) -> Result<Self, Note> {
-        if codec != AudioCodec::Aac {
-            return Err(Note::AudioLeftOut(codec));
-        }
-        let aac = AacConfig::parse(config).map_err(|_| Note::ConfigUnreadable(TagKind::Audio))?;
+        let unreadable = |_| Note::ConfigUnreadable(TagKind::Audio);
+        let (entry, config_box, channels, sample_rate) = match codec {
+            AudioCodec::Aac => {
+                let aac = AacConfig::parse(config).map_err(unreadable)?;
+                let esds = esds(OBJECT_AAC, Some(config));
+                (
+                    b"mp4a",
+                    esds,
+                    aac.output_channels(),
+                    aac.output_sample_rate(),
+                )
+            }
+            AudioCodec::Opus => {
+                let opus = OpusConfig::parse(config).map_err(unreadable)?;
+                let dops = boxed(b"dOps", &opus.to_dops());
+                (b"Opus", dops, opus.channels, opus::SAMPLE_RATE)
+            }
+            AudioCodec::Flac => {
+                let flac = FlacConfig::parse(config).map_err(unreadable)?;
+                let dfla = boxed(b"dfLa", &flac.to_dfla());
+                (b"fLaC", dfla, flac.channels, flac.sample_rate)
+            }
+            _ => return Err(Note::AudioLeftOut(codec)),
+        };
         Ok(Self::Audio {
+            codec,
+            entry,
+            config_box,
             config: config.to_vec(),
-            channels: u16::from(aac.output_channels()),
-            sample_rate: aac.output_sample_rate(),
+            channels: u16::from(channels),
+            sample_rate,
+        })
+    }
+
+    /// What a frame says of codecs that have no sequence header, or can do without.
+    pub(super) fn audio_of_frame(codec: AudioCodec, frame: &[u8]) -> Option<Self> {
+        let (entry, config_box, channels, sample_rate) = match codec {
+            AudioCodec::Mp3 | AudioCodec::Mp3At8k => {
+                let mp3 = Mp3Header::parse(frame).ok()?;
+                let object_type = match mp3.sample_rate {
+                    32_000.. => OBJECT_MPEG_1,
+                    _ => OBJECT_MPEG_2,
+                };
+                let esds = esds(object_type, None);
+                (b"mp4a", esds, mp3.channels, mp3.sample_rate)
+            }
+            AudioCodec::Ac3 | AudioCodec::Eac3 => {
+                let ac3 = Ac3Header::parse(frame).ok()?;
+                let (entry, name) = match ac3.is_enhanced {
+                    true => (b"ec-3", b"dec3"),
+                    false => (b"ac-3", b"dac3"),
+                };
+                let content = boxed(name, &ac3.to_box());
+                (entry, content, ac3.channels, ac3.sample_rate)
+            }
+            AudioCodec::Opus => {
+                let opus = OpusConfig::of_packet(frame);
+                let dops = boxed(b"dOps", &opus.to_dops());
+                (b"Opus", dops, opus.channels, opus::SAMPLE_RATE)
+            }
+            _ => return None,
+        };
+        Some(Self::Audio {
+            codec,
+            entry,
+            config_box,
+            config: Vec::new(),
+            channels: u16::from(channels),
+            sample_rate,
         })
     }
 
@@ -189,10 +303,12 @@ impl TrackInit {
                 put_box(out, config_box, |out| out.extend_from_slice(config));
             }),
             Self::Audio {
-                config,
+                entry,
+                config_box,
                 channels,
                 sample_rate,
-            } => put_box(out, b"mp4a", |out| {
+                ..
+            } => put_box(out, entry, |out| {
                 put_zeros(out, 6);
                 out.put_u16(1);
                 put_zeros(out, 8);
@@ -201,7 +317,7 @@ impl TrackInit {
                 put_zeros(out, 4);
                 // 16.16; rates above do not fit and are in the configuration anyway.
                 out.put_u32(u32::from(u16::try_from(*sample_rate).unwrap_or(0)) << 16);
-                put_full_box(out, b"esds", 0, 0, |out| put_es_descriptor(out, config));
+                out.extend_from_slice(config_box);
             }),
         }
     }
@@ -250,18 +366,30 @@ fn put_matrix(out: &mut Vec<u8>) {
     }
 }
 
-/// ES_Descriptor (ISO/IEC 14496-1 §7.2.6.5) around an AudioSpecificConfig.
-fn put_es_descriptor(out: &mut Vec<u8>, config: &[u8]) {
-    let specific = descriptor(0x05, config);
-    // Object type MPEG-4 audio, stream type audio (upstream 0, reserved 1), buffer size and
-    // bitrates unknown.
-    let mut decoder = vec![0x40, 0x15];
+/// A box with this content.
+fn boxed(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_box(&mut out, name, |out| out.extend_from_slice(content));
+    out
+}
+
+/// An `esds` box: an ES_Descriptor (ISO/IEC 14496-1 §7.2.6.5) around a decoder configuration, of
+/// AAC an AudioSpecificConfig, of MPEG audio nothing.
+fn esds(object_type: u8, config: Option<&[u8]>) -> Vec<u8> {
+    // Stream type audio (upstream 0, reserved 1), buffer size and bitrates unknown.
+    let mut decoder = vec![object_type, 0x15];
     put_zeros(&mut decoder, 3 + 4 + 4);
-    decoder.extend_from_slice(&specific);
+    if let Some(config) = config {
+        decoder.extend_from_slice(&descriptor(0x05, config));
+    }
     let mut stream = vec![0, 0, 0];
     stream.extend_from_slice(&descriptor(0x04, &decoder));
     stream.extend_from_slice(&descriptor(0x06, &[2]));
-    out.extend_from_slice(&descriptor(0x03, &stream));
+    let mut out = Vec::new();
+    put_full_box(&mut out, b"esds", 0, 0, |out| {
+        out.extend_from_slice(&descriptor(0x03, &stream));
+    });
+    out
 }
 
 /// Tag, length in four bytes of seven bits, content.

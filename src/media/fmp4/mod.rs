@@ -12,12 +12,15 @@ mod boxes;
 mod fragment;
 mod init;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::media::codec::aac::strip_adts;
+use crate::media::codec::av1::Av1Config;
 use crate::media::codec::avc::AvcConfig;
 use crate::media::codec::hevc::{HevcConfig, is_hevc_record};
 use crate::media::codec::nal::{put_nal_unit, with_lengths};
+use crate::media::codec::vp9::{self, Vp9Config};
 use crate::media::flv::{
     AudioCodec, AudioHeader, AudioPacket, Tag, TagKind, VideoCodec, VideoHeader, VideoPacket,
 };
@@ -132,6 +135,7 @@ impl Writer {
             self.write(tag);
             return;
         }
+        self.configure_by_frame(tag);
         let is_known = match tag.kind {
             TagKind::Video => self.video.init.is_some(),
             _ => self.audio.init.is_some(),
@@ -149,7 +153,9 @@ impl Writer {
         held.tags.push(tag.clone());
         let waited = tag.dts.saturating_sub(held.first_dts);
         let is_full = held.bytes > HELD_BYTES_MAX;
-        let knows_both = self.video.init.is_some() && self.audio.init.is_some();
+        let knows_video = self.video.init.as_ref();
+        let knows_video = knows_video.is_some_and(|init| !init.awaits_size());
+        let knows_both = knows_video && self.audio.init.is_some();
         if knows_both || waited >= WAIT_MS || is_full {
             self.begin();
         }
@@ -213,7 +219,36 @@ impl Writer {
                 };
                 match TrackInit::audio(header.codec, payload) {
                     Ok(init) => self.audio.init = Some(init),
+                    // Its frames say it.
+                    Err(_) if says_nothing(header.codec, payload) => {}
                     Err(note) => self.note(note),
+                }
+            }
+            TagKind::Script => {}
+        }
+    }
+
+    /// A frame before the file has begun: of some codecs it is all there is to know the track by,
+    /// and of VP9 it says the size.
+    fn configure_by_frame(&mut self, tag: &Tag) {
+        match tag.kind {
+            TagKind::Video => {
+                if let Some(init) = &mut self.video.init
+                    && init.awaits_size()
+                    && let Ok(Some(header)) = VideoHeader::parse_default(&tag.body)
+                    && header.is_keyframe()
+                    && let Ok(size) = vp9::keyframe_size(header.payload(&tag.body))
+                {
+                    init.set_size(size);
+                }
+            }
+            TagKind::Audio => {
+                if self.audio.init.is_none()
+                    && let Ok(Some(header)) = AudioHeader::parse_default(&tag.body)
+                    && header.packet == AudioPacket::Frames
+                {
+                    let frame = header.payload(&tag.body);
+                    self.audio.init = TrackInit::audio_of_frame(header.codec, frame);
                 }
             }
             TagKind::Script => {}
@@ -245,7 +280,10 @@ impl Writer {
             ..
         }) = init
         else {
-            let is_known = matches!(header.codec, VideoCodec::Avc | VideoCodec::Hevc);
+            let is_known = matches!(
+                header.codec,
+                VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Av1 | VideoCodec::Vp9
+            );
             if is_header {
                 let fault = TrackInit::video(header.codec, payload).err();
                 self.note(fault.unwrap_or(Note::TooLate(TagKind::Video)));
@@ -274,7 +312,13 @@ impl Writer {
         let is_sync = header.is_keyframe();
         let changed = self.video.changed.as_ref();
         let length_size_in = changed.map_or(length_size, |config| config.length_size);
-        let frame = with_lengths(payload, length_size_in, length_size);
+        let frame = match header.codec {
+            VideoCodec::Avc | VideoCodec::Hevc => {
+                with_lengths(payload, length_size_in, length_size)
+            }
+            VideoCodec::Av1 => Cow::Borrowed(without_delimiter(payload)),
+            _ => Cow::Borrowed(payload),
+        };
         if frame.is_empty() {
             return;
         }
@@ -304,19 +348,25 @@ impl Writer {
         };
         let is_header = header.packet == AudioPacket::SequenceHeader;
         let is_frame = header.packet == AudioPacket::Frames && !payload.is_empty();
+        if is_header && says_nothing(header.codec, payload) {
+            return;
+        }
         if !is_header && !is_frame {
             return;
         }
-        if header.codec != AudioCodec::Aac {
-            return self.note(Note::AudioLeftOut(header.codec));
-        }
         let Some(init) = self.audio.init.as_ref().filter(|_| self.audio.is_written) else {
-            if is_header {
+            let of_frame = TrackInit::audio_of_frame(header.codec, payload);
+            if is_frame && of_frame.is_some() {
+                self.note(Note::TooLate(TagKind::Audio));
+            } else if is_header || !matches!(header.codec, AudioCodec::Aac | AudioCodec::Flac) {
                 let fault = TrackInit::audio(header.codec, payload).err();
                 self.note(fault.unwrap_or(Note::TooLate(TagKind::Audio)));
             }
             return;
         };
+        if !init.is_of(header.codec) {
+            return self.note(Note::AudioLeftOut(header.codec));
+        }
         if is_header {
             if init.config() != payload {
                 let fault = TrackInit::audio(header.codec, payload).err();
@@ -442,6 +492,9 @@ impl InBand {
                 let config = HevcConfig::parse(record).ok()?;
                 ([config.vps, config.sps, config.pps], config.length_size)
             }
+            // Their keyframes bring what they need.
+            VideoCodec::Av1 => Av1Config::parse(record).map(|_| Default::default()).ok()?,
+            VideoCodec::Vp9 => Vp9Config::parse(record).map(|_| Default::default()).ok()?,
             _ => return None,
         };
         let mut parameter_sets = Vec::new();
@@ -453,6 +506,21 @@ impl InBand {
             length_size: length_size_in,
         })
     }
+}
+
+/// Whether a sequence header is of a codec that has none, or is empty where it may be.
+fn says_nothing(codec: AudioCodec, header: &[u8]) -> bool {
+    match codec {
+        AudioCodec::Mp3 | AudioCodec::Ac3 | AudioCodec::Eac3 => true,
+        AudioCodec::Opus => header.is_empty(),
+        _ => false,
+    }
+}
+
+/// A temporal unit without the delimiter that a byte stream begins it with: in MP4 the sample
+/// does that ("AV1 Codec ISO Media File Format Binding" §2.4).
+fn without_delimiter(unit: &[u8]) -> &[u8] {
+    unit.strip_prefix(&[0x12, 0]).unwrap_or(unit)
 }
 
 #[cfg(test)]
