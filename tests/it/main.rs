@@ -15,6 +15,7 @@ mod burst;
 mod cli;
 mod config;
 mod fmp4_codecs;
+mod forms;
 mod fuzz_corpus;
 mod limits;
 mod login;
