@@ -6,12 +6,19 @@
 //! follows ISO/IEC 14496-15 and Adobe FLV 10.1, and says what it did. What is right stays as it
 //! is, byte for byte. Which label a player can read is the business of `form.rs`, after this.
 
+mod config;
+mod fault;
+
 use std::borrow::Cow;
 
 use crate::media::codec::aac::{AdtsHeader, strip_adts};
 use crate::media::codec::avc::{self, AvcConfig};
 use crate::media::codec::hevc::{self, HevcConfig, is_hevc_record};
 use crate::media::codec::nal;
+
+use config::VideoConfig;
+
+pub use fault::{Fault, Faults};
 
 use super::{
     AudioCodec, AudioHeader, AudioPacket, FrameType, TagError, TagKind, VideoCodec, VideoHeader,
@@ -20,88 +27,6 @@ use super::{
 
 /// Bytes of length before each NAL unit, until a sequence header says it: what everybody uses.
 const LENGTH_SIZE_DEFAULT: u8 = 4;
-
-/// Something wrong in a body; `Display` is for the log, in plain words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Fault {
-    /// An HEVC record, or HEVC parameter sets, under codec id 7 or `avc1`: now `hvc1`.
-    #[error("labels HEVC as H.264: put right")]
-    HevcLabelledAvc,
-    /// Start codes in place of lengths.
-    #[error("sends Annex B inside AVC or HEVC packets: converted")]
-    AnnexB,
-    /// Start codes in place of an avcC or hvcC record.
-    #[error("sends parameter sets with start codes as sequence header: converted")]
-    AnnexBHeader,
-    /// NAL units of no bytes.
-    #[error("sends empty NAL units: left out")]
-    EmptyNalUnit,
-    /// A frame of no bytes, or of nothing but empty NAL units.
-    #[error("sends frames with nothing in them: left out")]
-    EmptyFrame,
-    /// A sequence header of no bytes.
-    #[error("sends an empty sequence header: left out")]
-    EmptyHeader,
-    /// A body that ends inside its own first bytes.
-    #[error("sends media that is cut short: left out")]
-    CutShort,
-    /// Video began without a sequence header: made of the parameter sets in a frame.
-    #[error("sends no video sequence header: made from the picture data")]
-    HeaderMissing,
-    /// The parameter sets in the frames changed without a new sequence header: made of them.
-    #[error("changes the picture without a new sequence header: made from the picture data")]
-    HeaderOutdated,
-    /// An ADTS header before raw AAC.
-    #[error("sends AAC with ADTS headers: taken off")]
-    Adts,
-    /// AAC with ADTS headers began without a sequence header: made of one.
-    #[error("sends no AAC sequence header: made from an ADTS header")]
-    AacHeaderMissing,
-}
-
-impl Fault {
-    /// All faults.
-    pub const ALL: [Self; 11] = [
-        Self::HevcLabelledAvc,
-        Self::AnnexB,
-        Self::AnnexBHeader,
-        Self::EmptyNalUnit,
-        Self::EmptyFrame,
-        Self::EmptyHeader,
-        Self::CutShort,
-        Self::HeaderMissing,
-        Self::HeaderOutdated,
-        Self::Adts,
-        Self::AacHeaderMissing,
-    ];
-}
-
-/// The faults of one body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Faults(u16);
-
-impl Faults {
-    fn add(&mut self, fault: Fault) {
-        self.0 |= 1 << fault as u16;
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether this one is among them.
-    pub fn contains(self, fault: Fault) -> bool {
-        self.0 & (1 << fault as u16) != 0
-    }
-
-    /// Each of them.
-    pub fn iter(self) -> impl Iterator<Item = Fault> {
-        Fault::ALL
-            .into_iter()
-            .filter(move |fault| self.contains(*fault))
-    }
-}
 
 /// What became of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,75 +71,6 @@ pub struct Mender {
     /// It was one of HEVC under the name of H.264, and so are the frames behind it.
     is_mislabelled: bool,
     has_aac_header: bool,
-}
-
-/// What is kept of a video sequence header.
-#[derive(Debug, Clone)]
-struct VideoConfig {
-    codec: VideoCodec,
-    /// Bytes of length before each NAL unit of the frames.
-    length_size: u8,
-    /// Made by us, so that the parameter sets in the frames are all that counts.
-    is_made: bool,
-    record: Vec<u8>,
-    sps: Vec<Vec<u8>>,
-    /// Width and height by the first SPS, if that is readable.
-    size: Option<(u32, u32)>,
-}
-
-impl VideoConfig {
-    fn parse(codec: VideoCodec, record: &[u8]) -> Option<Self> {
-        match codec {
-            VideoCodec::Avc => AvcConfig::parse(record)
-                .ok()
-                .map(|config| Self::of_avc(config, record.to_vec())),
-            _ => HevcConfig::parse(record)
-                .ok()
-                .map(|config| Self::of_hevc(config, record.to_vec())),
-        }
-    }
-
-    /// Of the parameter sets in a frame.
-    fn from_frame(codec: VideoCodec, frame: &[u8], length_size: u8) -> Option<Self> {
-        let made = match codec {
-            VideoCodec::Avc => {
-                let config = AvcConfig::from_frame(frame, length_size)?;
-                let record = config.encode();
-                Self::of_avc(config, record)
-            }
-            _ => {
-                let config = HevcConfig::from_frame(frame, length_size)?;
-                let record = config.encode();
-                Self::of_hevc(config, record)
-            }
-        };
-        Some(Self {
-            is_made: true,
-            ..made
-        })
-    }
-
-    fn of_avc(config: AvcConfig, record: Vec<u8>) -> Self {
-        Self {
-            codec: VideoCodec::Avc,
-            length_size: config.length_size,
-            is_made: false,
-            size: config.first_sps().map(|sps| (sps.width, sps.height)),
-            record,
-            sps: config.sps,
-        }
-    }
-
-    fn of_hevc(config: HevcConfig, record: Vec<u8>) -> Self {
-        Self {
-            codec: VideoCodec::Hevc,
-            length_size: config.length_size,
-            is_made: false,
-            size: config.first_sps().map(|sps| (sps.width, sps.height)),
-            record,
-            sps: config.sps,
-        }
-    }
 }
 
 impl Mender {
