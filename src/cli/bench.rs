@@ -16,6 +16,10 @@ use crate::client::{Reactor, Stopper, Target};
 /// Chunk size that publishers send with: one chunk for nearly every frame.
 const CHUNK_SIZE: u32 = 65_536;
 
+/// Open files besides connections: a poll for each thread; standard streams, signals, /proc.
+const FILES_PER_THREAD: usize = 2;
+const OTHER_FILES: usize = 32;
+
 /// What can be typed behind `bench`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
@@ -25,7 +29,10 @@ const CHUNK_SIZE: u32 = 65_536;
 
 With several publishers their keys are numbered: test-0, test-1 and so on. On loopback, connections
 come from 127.0.0.1, 127.0.0.2 and so on, 20,000 from each. Latencies are from the publisher's send to
-the subscriber's read, both here, so that no clocks have to agree.")]
+the subscriber's read, both here, so that no clocks have to agree. Every frame that was sent in the
+measured time counts: it is lost if it has not come five seconds after it. --ramp 1000000 is a storm:
+all connect at once. What somebody else publishes (--publishers 0) is only counted: frames, rates and
+timestamps.")]
 pub(super) struct BenchArgs {
     /// The server and the stream: rtmp://HOST[:PORT]/APP/KEY
     url: String,
@@ -95,13 +102,21 @@ pub(super) struct BenchArgs {
 /// Runs the test, or the tests of a search, and prints what came of it.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let target = parse_target(&args.url, CHUNK_SIZE)?;
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        log::warn!("the limit of open files cannot be raised: {error}");
+    let files_max = rlimit::increase_nofile_limit(u64::MAX)
+        .or_else(|_| rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft))
+        .context("cannot learn how many files may be open")?;
+    let subscribers_max = args.subscribers_max(files_max);
+    if args.subscribers > subscribers_max {
+        anyhow::bail!(
+            "the system allows this test {files_max} open files: enough for {subscribers_max} \
+             subscribers, not for {}; raise it with ulimit -n",
+            args.subscribers
+        );
     }
     let reactor = Reactor::new()?;
     stop_client_on_signal(reactor.stopper().clone())?;
     if args.find_max {
-        let found = find_max(args, &target, reactor.stopper())?;
+        let found = find_max(args, &target, subscribers_max, reactor.stopper())?;
         return print(args.json, &found, |found| found.to_string());
     }
     let report = measure(args, &target, args.subscribers, reactor.stopper())?;
@@ -142,6 +157,9 @@ fn print<T: Serialize>(
 struct Found {
     /// The largest number of subscribers that was served well; 0 when none was.
     healthy_subscribers: usize,
+    /// What ended the search, if it was not the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_by: Option<String>,
     /// Every test, in order.
     tests: Vec<Tried>,
 }
@@ -155,14 +173,30 @@ struct Tried {
     report: Option<BenchReport>,
 }
 
+/// How a search ends before the server is at its limit.
+const ENDED_BY_TEST: &str = "the test itself, not the server, is at its limit";
+const ENDED_BY_FILES: &str = "the system allows this test no more open files (ulimit -n)";
+const ENDED_BY_STOP: &str = "it was stopped";
+
 /// Doubles until a test is not healthy, then halves the interval until it is a tenth.
-fn find_max(args: &BenchArgs, target: &Target, stopper: &Stopper) -> anyhow::Result<Found> {
+fn find_max(
+    args: &BenchArgs,
+    target: &Target,
+    subscribers_max: usize,
+    stopper: &Stopper,
+) -> anyhow::Result<Found> {
     let mut tests: Vec<Tried> = Vec::new();
     let (mut good, mut bad) = (0, None);
     let mut next = args.subscribers.max(1);
+    let mut ended_by = None;
     while !stopper.is_stopped() {
         let tried = match measure(args, target, next, stopper) {
+            // What was cut short says nothing about the server.
+            Ok(_) if stopper.is_stopped() => break,
             Ok(report) => {
+                if !report.warnings.is_empty() {
+                    ended_by = Some(ENDED_BY_TEST.to_owned());
+                }
                 let fault = fault_of(args, &report);
                 Tried {
                     subscribers: next,
@@ -185,9 +219,18 @@ fn find_max(args: &BenchArgs, target: &Target, stopper: &Stopper) -> anyhow::Res
         } else {
             bad = Some(next);
         }
+        let is_healthy = tried.is_healthy;
         tests.push(tried);
+        // Smaller numbers may show what the server can do; larger ones only what this test cannot.
+        if is_healthy && ended_by.is_some() {
+            break;
+        }
+        if is_healthy && next >= subscribers_max {
+            ended_by = Some(ENDED_BY_FILES.to_owned());
+            break;
+        }
         next = match bad {
-            None => good * 2,
+            None => (good * 2).min(subscribers_max),
             Some(bad) if bad - good <= (bad / 10).max(1) => break,
             Some(bad) => good.midpoint(bad),
         };
@@ -195,8 +238,12 @@ fn find_max(args: &BenchArgs, target: &Target, stopper: &Stopper) -> anyhow::Res
             break;
         }
     }
+    if stopper.is_stopped() {
+        ended_by = Some(ENDED_BY_STOP.to_owned());
+    }
     Ok(Found {
         healthy_subscribers: good,
+        ended_by,
         tests,
     })
 }
@@ -240,6 +287,9 @@ impl std::fmt::Display for Found {
             "most subscribers served well: {}",
             self.healthy_subscribers
         )?;
+        if let Some(reason) = &self.ended_by {
+            writeln!(f, "there may be more: {reason}")?;
+        }
         let best = self
             .tests
             .iter()
@@ -252,6 +302,12 @@ impl std::fmt::Display for Found {
 }
 
 impl BenchArgs {
+    /// Subscribers for which that many open files are enough.
+    fn subscribers_max(&self, files_max: u64) -> usize {
+        let files_max = usize::try_from(files_max).unwrap_or(usize::MAX);
+        files_max.saturating_sub(self.publishers + self.threads * FILES_PER_THREAD + OTHER_FILES)
+    }
+
     fn options(&self, subscribers: usize) -> BenchOptions {
         BenchOptions {
             publishers: self.publishers,
@@ -359,7 +415,7 @@ fn describe(report: &BenchReport) -> String {
     lines.push(String::new());
     lines.push(format!(
         "{:<24}{:>10}{:>10}{:>10}{:>12}{:>10}",
-        "frames", "received", "lost", "corrupt", "reordered", "twice"
+        "frames", "received", "lost", "corrupt", "reordered", "again"
     ));
     for (name, track) in [("video", &report.video), ("audio", &report.audio)] {
         let TrackReport {
@@ -376,6 +432,7 @@ fn describe(report: &BenchReport) -> String {
             ));
         }
     }
+    lines.extend(describe_oddities(report));
     if report.unsent_frames > 0 {
         lines.push(format!(
             "{} frames were not sent: the server did not take those before",
@@ -391,7 +448,51 @@ fn describe(report: &BenchReport) -> String {
         "this test: {:.0} % of a core",
         report.own_cores * 100.0
     ));
+    lines.extend(
+        report
+            .warnings
+            .iter()
+            .map(|text| format!("WARNING: {text}")),
+    );
     lines.join("\n")
+}
+
+/// What a good server has none of.
+fn describe_oddities(report: &BenchReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    if report.incomplete_subscribers > 0 {
+        lines.push(format!(
+            "{} subscribers lack at least one frame; {:.3} % of all are lost",
+            report.incomplete_subscribers,
+            report.loss() * 100.0
+        ));
+    }
+    for (name, track) in [("video", &report.video), ("audio", &report.audio)] {
+        if track.misrouted > 0 {
+            lines.push(format!(
+                "{} {name} frames of another stream",
+                track.misrouted
+            ));
+        }
+        if track.timestamps_back > 0 {
+            let count = track.timestamps_back;
+            lines.push(format!("{count} {name} timestamps below the one before"));
+        }
+        if report.publishers == 0 && track.frames > 0 {
+            let rate = track.frames as f64 / report.playing.max(1) as f64 / report.seconds;
+            let gap = track.timestamp_gap_ms_max;
+            lines.push(format!(
+                "{name}: {rate:.2} frames a second for each subscriber, timestamps at most {gap} ms apart"
+            ));
+        }
+    }
+    if report.slow_closed > 0 {
+        let count = report.slow_closed;
+        lines.push(format!(
+            "{count} that read nothing were closed by the server"
+        ));
+    }
+    lines
 }
 
 fn describe_server(report: &BenchReport) -> Vec<String> {
@@ -422,6 +523,13 @@ fn describe_server(report: &BenchReport) -> Vec<String> {
     );
     if let Some(bytes) = server.bytes_per_subscriber {
         memory += &format!(" ({:.2} KiB for each)", bytes / 1024.0);
+    }
+    if let (Some(private), Some(before)) = (server.private, server.private_before) {
+        memory += &format!(
+            "; {:.1} MiB private, {:.1} before",
+            mib(private),
+            mib(before)
+        );
     }
     vec![
         cpu,

@@ -49,7 +49,7 @@ fn assert_numbers(report: &Value, expected: &[(&str, f64)]) {
     }
 }
 
-const NOTHING_WRONG: [(&str, f64); 9] = [
+const NOTHING_WRONG: [(&str, f64); 14] = [
     ("/video/lost", 0.0),
     ("/video/reordered", 0.0),
     ("/video/duplicated", 0.0),
@@ -59,6 +59,11 @@ const NOTHING_WRONG: [(&str, f64); 9] = [
     ("/audio/duplicated", 0.0),
     ("/audio/corrupt", 0.0),
     ("/unsent_frames", 0.0),
+    ("/video/misrouted", 0.0),
+    ("/audio/misrouted", 0.0),
+    ("/video/timestamps_back", 0.0),
+    ("/audio/timestamps_back", 0.0),
+    ("/incomplete_subscribers", 0.0),
 ];
 
 #[test]
@@ -136,6 +141,48 @@ fn what_it_publishes_is_a_stream_like_any_other() {
     server.stop();
 }
 
+/// Not only demuxed: decoders find nothing to complain about.
+#[test]
+fn what_it_publishes_can_be_decoded() {
+    let server = Server::start(&["--play-wait", "60"]);
+    let url = server.url("live/test");
+    let decode = "-nostdin -v warning -xerror -err_detect explode -i URL -f null -";
+    let decode = decode.split(' ').map(|word| word.replace("URL", &url));
+    let player = Process::start("ffmpeg", "ffmpeg", decode);
+    server.wait_for_waiting(1);
+    let publisher = bench(&url, &["--subscribers", "0", "--gop", "0.5"]);
+    assert!(publisher.status.success(), "{:?}", publisher.stderr);
+    let player = player.succeed();
+    assert!(player.stderr.is_empty(), "{:?}", player.stderr);
+    server.stop();
+}
+
+/// Gaps between frames that came would not show this: nothing comes after them.
+#[test]
+fn a_server_that_stops_sending_loses_frames() {
+    let server = Server::start(&[]);
+    let url = server.url("live/test");
+    let arguments = ["--subscribers", "5", "--duration", "3", "--json"];
+    let arguments = [&["bench", &url][..], &arguments].concat();
+    let load = Process::millstream("bench", arguments);
+    // With its first subscriber the test is a second from the measured time.
+    server.process.wait_said(5, ": plays live/test");
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    server.process.signal("STOP");
+    let finished = load.finish();
+    server.process.signal("CONT");
+    assert!(finished.status.success(), "{:?}", finished.stderr);
+    let report: Value = serde_json::from_str(&finished.stdout.join("\n")).unwrap();
+    for track in ["/video", "/audio"] {
+        let [expected, frames, lost] =
+            ["expected", "frames", "lost"].map(|name| number(&report, &format!("{track}/{name}")));
+        assert!(lost > 0.0, "{report:#}");
+        assert!((expected - frames - lost).abs() < 0.5, "{report:#}");
+    }
+    assert_numbers(&report, &[("/incomplete_subscribers", 5.0)]);
+    server.stop();
+}
+
 /// Somebody else publishes: frames are counted, and nothing is held against them.
 #[test]
 fn a_stream_of_somebody_else_is_only_counted() {
@@ -148,6 +195,14 @@ fn a_stream_of_somebody_else_is_only_counted() {
     let report = measure(&url, &["--publishers", "0", "--subscribers", "5"]);
     assert_numbers(&report, &NOTHING_WRONG);
     assert!(number(&report, "/video/frames") > 0.0);
+    // There are no stamps, so there is no latency and nothing that is known to be missing.
+    let unknown = [
+        "/video/latency/count",
+        "/audio/latency/count",
+        "/video/expected",
+    ];
+    assert_numbers(&report, &unknown.map(|path| (path, 0.0)));
+    assert!(number(&report, "/video/timestamp_gap_ms_max") >= 40.0);
     push.signal("INT");
     push.succeed();
     server.stop();

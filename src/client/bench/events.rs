@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::peer::{Playing, Publishing};
 use super::shared::Shared;
-use super::stream::Found;
-use super::tally::Tally;
+use super::stream::{Found, TestStream};
+use super::tally::{Arrival, Tally};
 use crate::rtmp::MediaKind;
 use crate::rtmp::session::{ClientEvent, ClientSession, ClientState};
 
@@ -64,8 +64,12 @@ impl Context<'_> {
                     let count = &self.shared.counts.playing;
                     count.fetch_add(1, Ordering::Relaxed);
                 }
-                ClientEvent::Media { kind, payload, .. } => {
-                    self.on_media(playing, kind, payload.as_slice(), opened);
+                ClientEvent::Media {
+                    kind,
+                    timestamp,
+                    payload,
+                } => {
+                    self.on_media(playing, kind, timestamp, payload.as_slice(), opened);
                 }
                 other => fail_on_end(other)?,
             }
@@ -73,9 +77,21 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn on_media(&mut self, playing: &mut Playing, kind: MediaKind, body: &[u8], opened: Instant) {
-        let found = self.shared.stream.check(kind, body);
-        if found == Found::NoFrame {
+    fn on_media(
+        &mut self,
+        playing: &mut Playing,
+        kind: MediaKind,
+        timestamp: u32,
+        body: &[u8],
+        opened: Instant,
+    ) {
+        // What somebody else publishes is only counted; it may have stamps of another test.
+        let found = match self.shared.options.publishers {
+            0 if TestStream::is_no_frame(kind, body) => Found::NoFrame,
+            0 => Found::Corrupt,
+            _ => self.shared.stream.check(kind, body),
+        };
+        if matches!(found, Found::NoFrame | Found::OtherRun) {
             return;
         }
         if !playing.has_frame {
@@ -84,23 +100,45 @@ impl Context<'_> {
             self.tally.first_frame.record(self.now - asked);
             self.tally.connect_to_frame.record(self.now - opened);
         }
-        let (track, next) = match kind {
-            MediaKind::Video => (&mut self.tally.video, &mut playing.next_video),
-            MediaKind::Audio => (&mut self.tally.audio, &mut playing.next_audio),
+        let now_ns = self.shared.elapsed_ns(self.now);
+        let counts_now = playing.is_counted && self.shared.window.contains(now_ns);
+        let (track, state) = match kind {
+            MediaKind::Video => (&mut self.tally.video, &mut playing.tracks[0]),
+            MediaKind::Audio => (&mut self.tally.audio, &mut playing.tracks[1]),
         };
+        let before = state.timestamp.replace(timestamp);
+        if counts_now && let Some(before) = before {
+            let step = timestamp.wrapping_sub(before).cast_signed();
+            track.steps_back += u64::from(step < 0);
+            track.gap_ms_max = track.gap_ms_max.max(u32::try_from(step).unwrap_or(0));
+        }
         match found {
+            Found::Whole(stamp) if stamp.publisher != playing.publisher => {
+                track.misrouted += u64::from(counts_now);
+            }
             Found::Whole(stamp) => {
-                track.count(next, stamp);
-                // What was sent before is the group of pictures that a late player is given.
-                if playing.accepted_ns.is_some_and(|at| stamp.sent_ns >= at) {
-                    let elapsed = self.shared.elapsed_ns(self.now);
-                    let latency = elapsed.saturating_sub(stamp.sent_ns);
-                    track.latency.record(Duration::from_nanos(latency));
+                let arrival = state.sequence.take(stamp.sequence);
+                if !playing.is_counted {
+                    return;
+                }
+                if self.shared.window.contains(stamp.sent_ns) {
+                    let latency = Duration::from_nanos(now_ns.saturating_sub(stamp.sent_ns));
+                    track.count(arrival, latency);
+                    state.frames += u32::from(arrival != Arrival::Again);
+                } else if self.shared.window.is_before(stamp.sent_ns) && !state.is_past {
+                    state.is_past = true;
+                    self.on_past(playing);
                 }
             }
-            // Nobody of ours publishes: there is nothing to compare with.
-            _ if self.shared.options.publishers == 0 => track.frames += 1,
-            _ => track.corrupt += 1,
+            _ if self.shared.options.publishers == 0 => track.frames += u64::from(counts_now),
+            _ => track.corrupt += u64::from(counts_now),
+        }
+    }
+
+    /// Whoever has a frame from after the measured time on each track misses what it has not got.
+    fn on_past(&self, playing: &Playing) {
+        if playing.is_complete(self.shared.stream.has_audio()) {
+            self.shared.counts.complete.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

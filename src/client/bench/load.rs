@@ -14,6 +14,7 @@ use super::peer::{Peer, Playing, Publishing, Role, connect, describe, is_for_lat
 use super::shared::{Phase, Shared};
 use super::stamp::Stamp;
 use super::tally::Tally;
+use crate::net::timers::Timers;
 use crate::rtmp::MediaKind;
 use crate::rtmp::session::{ClientRole, ClientState};
 
@@ -49,8 +50,10 @@ pub(super) struct Load<'a> {
     poll: Poll,
     /// By token; `None` for those that are over.
     peers: Vec<Option<Peer>>,
-    /// Tokens of our publishers.
-    publishers: Vec<usize>,
+    /// When the next frame of each publisher is due, by token.
+    due: Timers<usize>,
+    /// Subscribers with more to read, which the poll does not tell again.
+    unfinished: Vec<usize>,
     /// Subscribers started so far, and since when.
     started: usize,
     join_began: Option<Instant>,
@@ -70,7 +73,8 @@ impl<'a> Load<'a> {
             index,
             poll: Poll::new()?,
             peers: Vec::new(),
-            publishers: Vec::new(),
+            due: Timers::new(),
+            unfinished: Vec::new(),
             started: 0,
             join_began: None,
             opening: 0,
@@ -93,7 +97,7 @@ impl<'a> Load<'a> {
             let phase = self.shared.phase();
             if phase == Phase::Measure && !measures {
                 measures = true;
-                self.tally.start_measuring();
+                self.choose_counted();
             }
             if phase == Phase::Stop {
                 break;
@@ -101,10 +105,11 @@ impl<'a> Load<'a> {
             if phase >= Phase::Join {
                 self.open_subscribers();
             }
-            let due = self.publish_due();
+            self.publish_due();
             self.sweep();
-            self.turn(&mut events, due)?;
+            self.turn(&mut events)?;
         }
+        self.settle_accounts();
         self.say_goodbye(&mut events)?;
         Ok(self.tally)
     }
@@ -117,8 +122,8 @@ impl<'a> Load<'a> {
                 start: None,
                 next_video: 0,
                 next_audio: 0,
+                sent: [0; 2],
             });
-            self.publishers.push(self.peers.len());
             self.open(role, number, number);
         }
     }
@@ -136,12 +141,14 @@ impl<'a> Load<'a> {
         {
             let number = self.started * options.threads + self.index;
             let slow = options.subscribers as f64 * options.slow_percent / 100.0;
+            let stream = number % options.publishers.max(1);
             let role = Role::Subscriber(Playing {
+                publisher: u16::try_from(stream).unwrap_or(u16::MAX),
                 is_slow: (number as f64) < slow,
                 ..Playing::default()
             });
             self.started += 1;
-            self.open(role, number % options.publishers.max(1), number);
+            self.open(role, stream, number);
         }
     }
 
@@ -178,57 +185,92 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Waits for something to happen, until `due` at most, and deals with it.
-    fn turn(&mut self, events: &mut Events, due: Option<Instant>) -> io::Result<()> {
-        let patience = if self.join_began.is_some() && self.opening < OPENING_MAX {
+    /// Whoever plays now and reads is counted.
+    fn choose_counted(&mut self) {
+        let counts = &self.shared.counts;
+        for peer in self.peers.iter_mut().flatten() {
+            let is_answered = peer.is_answered();
+            if let Role::Subscriber(playing) = &mut peer.role {
+                playing.is_counted = is_answered && !playing.is_slow;
+                counts
+                    .counted
+                    .fetch_add(u64::from(playing.is_counted), Ordering::Relaxed);
+            }
+        }
+        counts.ready.fetch_add(1, Ordering::Release);
+    }
+
+    /// Waits for something to happen, until the next frame is due at most, and deals with it.
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        let patience = if !self.unfinished.is_empty() {
+            Duration::ZERO
+        } else if self.join_began.is_some() && self.opening < OPENING_MAX {
             Duration::from_millis(1)
         } else {
             Duration::from_millis(20)
         };
-        let left = due.map_or(patience, |due| {
+        let left = self.due.next().map_or(patience, |due| {
             due.saturating_duration_since(Instant::now()).min(patience)
         });
         match self.poll.poll(events, Some(left)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             outcome => outcome?,
         }
-        let mut received = 0;
+        for token in std::mem::take(&mut self.unfinished) {
+            self.serve_and_publish(token, true);
+        }
         for event in &*events {
             let Token(token) = event.token();
-            let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            match self.serve(token, readable) {
-                Ok(count) => received += count,
-                Err(reason) => self.drop_peer(token, reason),
+            let is_over = event.is_read_closed() || event.is_error();
+            if is_over && self.is_slow(token) {
+                self.tally.slow_closed += 1;
+                self.remove(token);
+                continue;
             }
+            self.serve_and_publish(token, event.is_readable() || is_over);
         }
-        self.tally.bytes_received += received;
-        let total = &self.shared.counts.received;
-        total.fetch_add(received, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Reads and sends for one connection; the answer is how much a subscriber received.
-    fn serve(&mut self, token: usize, is_readable: bool) -> Result<u64, String> {
-        let Some(Some(peer)) = self.peers.get_mut(token) else {
-            return Ok(0);
-        };
-        if let Role::Subscriber(Playing {
-            is_slow: true,
-            accepted_ns: Some(_),
-            ..
-        }) = peer.role
-        {
-            return Ok(0);
+    /// Frames are not late because many subscribers are to be served.
+    fn serve_and_publish(&mut self, token: usize, is_readable: bool) {
+        if let Err(reason) = self.serve(token, is_readable) {
+            self.drop_peer(token, reason);
         }
-        let mut received = 0;
+        if self.due.next().is_some_and(|due| due <= Instant::now()) {
+            self.publish_due();
+        }
+    }
+
+    /// Whether this is a subscriber that plays and reads nothing.
+    fn is_slow(&self, token: usize) -> bool {
+        let peer = self.peers.get(token).and_then(Option::as_ref);
+        peer.is_some_and(|peer| match &peer.role {
+            Role::Subscriber(playing) => playing.is_slow && playing.accepted_ns.is_some(),
+            Role::Publisher(_) => false,
+        })
+    }
+
+    /// Reads and sends for one connection.
+    fn serve(&mut self, token: usize, is_readable: bool) -> Result<(), String> {
+        if self.is_slow(token) {
+            return Ok(());
+        }
+        let Some(Some(peer)) = self.peers.get_mut(token) else {
+            return Ok(());
+        };
+        let mut has_more = is_readable;
         for _ in 0..READS_MAX {
-            if !is_readable {
+            if !has_more {
                 break;
             }
             let count = match peer.socket.read(&mut self.buffer) {
                 Ok(0) => return Err("closed by the server".to_owned()),
                 Ok(count) => count,
-                Err(error) if is_for_later(&error) => break,
+                Err(error) if is_for_later(&error) => {
+                    has_more = false;
+                    break;
+                }
                 Err(error) => return Err(describe(&error)),
             };
             let now = Instant::now();
@@ -244,33 +286,43 @@ impl<'a> Load<'a> {
                     context.on_publisher_events(&mut peer.session, publishing)?;
                 }
                 Role::Subscriber(playing) => {
-                    received += count as u64;
+                    let total = &self.shared.counts.received;
+                    total.fetch_add(count as u64, Ordering::Relaxed);
                     context.on_subscriber_events(&mut peer.session, playing, peer.opened)?;
                 }
             }
             outcome.map_err(|error| error.to_string())?;
-            self.opening -= usize::from(peer.is_answered() && !was_answered);
-            if count < self.buffer.len() {
-                break;
+            if peer.is_answered() && !was_answered {
+                self.opening -= 1;
+                if let Role::Publisher(Publishing {
+                    start: Some(start), ..
+                }) = peer.role
+                {
+                    self.due.set(start, token);
+                }
             }
+            // A read that does not fill the buffer has emptied the socket.
+            has_more = count == self.buffer.len();
         }
         peer.flush().map_err(|error| describe(&error))?;
-        Ok(received)
+        if has_more {
+            self.unfinished.push(token);
+        }
+        Ok(())
     }
 
-    /// Sends every frame that is due; the answer is when the next one is.
-    fn publish_due(&mut self) -> Option<Instant> {
-        let mut next: Option<Instant> = None;
-        for index in 0..self.publishers.len() {
-            let token = self.publishers[index];
+    /// Sends every frame that is due.
+    fn publish_due(&mut self) {
+        while let Some(token) = self.due.pop_due(Instant::now()) {
             match self.publish(token) {
-                Ok(due) => next = next.into_iter().chain(due).min(),
+                Ok(Some(next)) => self.due.set(next, token),
+                Ok(None) => {}
                 Err(reason) => self.drop_peer(token, reason),
             }
         }
-        next
     }
 
+    /// Sends what is due of one publisher; the answer is when its next frame is.
     fn publish(&mut self, token: usize) -> Result<Option<Instant>, String> {
         let stream = &self.shared.stream;
         let Some(Some(peer)) = self.peers.get_mut(token) else {
@@ -302,27 +354,34 @@ impl<'a> Load<'a> {
             if due > now {
                 break due;
             }
-            let next = match kind {
-                MediaKind::Video => &mut publishing.next_video,
-                MediaKind::Audio => &mut publishing.next_audio,
+            let (next, sent) = match kind {
+                MediaKind::Video => (&mut publishing.next_video, &mut publishing.sent[0]),
+                MediaKind::Audio => (&mut publishing.next_audio, &mut publishing.sent[1]),
             };
             let sequence = *next;
             *next += 1;
+            let sent_ns = self.shared.elapsed_ns(now);
+            let counts = self.shared.window.contains(sent_ns);
             if peer.output.len() - peer.sent > BACKLOG_MAX {
-                self.tally.unsent += 1;
+                self.tally.unsent += u64::from(counts);
                 continue;
             }
-            self.tally.lateness.record(now - due);
+            if counts {
+                *sent += 1;
+                self.tally.lateness.record(now - due);
+            }
             let stamp = Stamp {
+                run: stream.run(),
                 kind,
                 publisher: publishing.number,
                 sequence,
-                sent_ns: self.shared.elapsed_ns(now),
+                sent_ns,
             };
             stream.write(stamp, &mut self.body);
             let timestamp = stream.timestamp(kind, sequence);
             peer.session.send_media(kind, timestamp, &self.body);
-            self.tally.bytes_published += self.body.len() as u64;
+            let total = &self.shared.counts.published;
+            total.fetch_add(self.body.len() as u64, Ordering::Relaxed);
             has_sent = true;
         };
         if has_sent {
@@ -349,9 +408,14 @@ impl<'a> Load<'a> {
     }
 
     fn drop_peer(&mut self, token: usize, reason: String) {
-        let Some(mut peer) = self.peers.get_mut(token).and_then(Option::take) else {
-            return;
-        };
+        if let Some(peer) = self.remove(token) {
+            self.count_failure(&peer.role, reason);
+        }
+    }
+
+    /// Takes a connection out; what it has sent or received stays counted.
+    fn remove(&mut self, token: usize) -> Option<Peer> {
+        let mut peer = self.peers.get_mut(token).and_then(Option::take)?;
         let counts = &self.shared.counts;
         if peer.is_answered() {
             let count = match peer.role {
@@ -362,10 +426,24 @@ impl<'a> Load<'a> {
         } else {
             self.opening -= 1;
         }
+        if let Role::Subscriber(playing) = &peer.role
+            && playing.is_counted
+            && !playing.is_complete(self.shared.stream.has_audio())
+        {
+            counts.counted.fetch_sub(1, Ordering::Relaxed);
+        }
         if let Err(error) = self.poll.registry().deregister(&mut peer.socket) {
             log::debug!("cannot be unwatched: {error}");
         }
-        self.count_failure(&peer.role, reason);
+        self.tally.close_account(&peer.role);
+        Some(peer)
+    }
+
+    /// What was sent and received by those that are left.
+    fn settle_accounts(&mut self) {
+        for peer in self.peers.iter().flatten() {
+            self.tally.close_account(&peer.role);
+        }
     }
 
     fn count_failure(&mut self, role: &Role, reason: String) {

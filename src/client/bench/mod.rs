@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use load::Load;
 pub use report::{BenchReport, LatencyReport, ServerReport, ThreadReport, TrackReport};
-use shared::{Counts, Phase, Shared};
+use shared::{Counts, Phase, Shared, Window};
 pub use stream::StreamShape;
 use stream::TestStream;
 use tally::Tally;
@@ -41,8 +41,15 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Without anybody new for this long, the rest of the subscribers is not coming.
 const JOIN_STALL: Duration = Duration::from_secs(20);
 
-/// Between the last join and the measured time: late joiners are sent a group of pictures first.
+/// Between the last join and the measured time, besides a group of pictures: some servers send late
+/// joiners the latest one first, others nothing before the next one.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// Measured times begin and end this much after they are told, see [`Window`].
+const AHEAD: Duration = Duration::from_millis(5);
+
+/// How long frames of the measured time may still come after it; what comes later is lost.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A test.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,9 +92,12 @@ pub struct BenchProgress {
 pub enum BenchError {
     /// Frames of the asked size cannot be made.
     #[error(
-        "{0} of {1:.0} bytes cannot be sent: 88 to 680000 are possible; change --bitrate or --fps"
+        "pictures of {0:.0} bytes cannot be sent: 150 to 680000 are possible; change --bitrate or --fps"
     )]
-    Shape(&'static str, f64),
+    Shape(f64),
+    /// Keyframes are too far apart.
+    #[error("{0:.0} pictures from one keyframe to the next are too many: {1:.0} are possible")]
+    Gop(f64, f64),
     /// The server cannot be reached.
     #[error(transparent)]
     Connect(#[from] ClientError),
@@ -115,7 +125,7 @@ pub fn run(
     stopper: &Stopper,
     on_progress: &mut dyn FnMut(&BenchProgress),
 ) -> Result<BenchReport, BenchError> {
-    let stream = TestStream::new(options.shape)?;
+    let stream = TestStream::new(options.shape, fastrand::u32(..))?;
     let address = target.reachable_address(&mut Reactor::new()?)?;
     let shared = Shared {
         target: target.clone(),
@@ -125,6 +135,7 @@ pub fn run(
         began: Instant::now(),
         phase: AtomicU8::new(Phase::Publish as u8),
         counts: Counts::default(),
+        window: Window::new(),
     };
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
@@ -148,7 +159,7 @@ pub fn run(
             let part = thread
                 .join()
                 .map_err(|_| io::Error::other("a load thread panicked"))?;
-            tally.add(&part?);
+            tally.add(part?);
         }
         let measured = outcome?;
         let reasons = reasons_of(&tally);
@@ -178,6 +189,9 @@ struct Measured {
     /// From the first subscriber's connection to the last answer.
     joined_in: Duration,
     time: Duration,
+    /// Bytes that subscribers received and publishers sent in that time.
+    delivered: u64,
+    published: u64,
     server: Option<ServerUsage>,
     own: Usage,
     own_before: Usage,
@@ -230,16 +244,31 @@ impl Conductor<'_> {
         if options.subscribers > 0 && counts.playing.load(Ordering::Relaxed) == 0 {
             return Ok(measured);
         }
-        self.rest(SETTLE);
+        let group = Duration::from_secs_f64(options.shape.gop_seconds.min(10.0));
+        self.rest(SETTLE + group);
+        self.shared.set_phase(Phase::Measure);
+        while counts.ready.load(Ordering::Acquire) < options.threads.max(1) {
+            self.tick();
+        }
+        let bytes = || {
+            let received = counts.received.load(Ordering::Relaxed);
+            (received, counts.published.load(Ordering::Relaxed))
+        };
         let start = self.server_usage()?;
         measured.own_before = own_usage();
-        self.shared.set_phase(Phase::Measure);
-        let began = Instant::now();
+        let (began, (received, published)) = (Instant::now(), bytes());
+        let window = &self.shared.window;
+        window.open(self.shared.elapsed_ns(began + AHEAD));
         self.rest(options.duration);
+        window.close(self.shared.elapsed_ns(Instant::now() + AHEAD));
         measured.time = began.elapsed();
+        let (received_by_now, published_by_now) = bytes();
+        measured.delivered = received_by_now - received;
+        measured.published = published_by_now - published;
         measured.playing = counts.playing.load(Ordering::Relaxed);
         measured.own = own_usage();
         let end = self.server_usage()?;
+        self.drain();
         if let (Some(pid), Some(before), Some(start), Some(end)) = (options.pid, before, start, end)
         {
             measured.server = Some(ServerUsage {
@@ -272,6 +301,19 @@ impl Conductor<'_> {
             // Often enough for the time of a storm of connections to be right.
             std::thread::sleep(Duration::from_millis(2));
             self.report();
+        }
+    }
+
+    /// Until every subscriber has received what was sent after the measured time, and so all of
+    /// before that will ever come.
+    fn drain(&mut self) {
+        let counts = &self.shared.counts;
+        let end = Instant::now() + DRAIN_TIMEOUT;
+        while self.shared.options.publishers > 0
+            && Instant::now() < end
+            && counts.complete.load(Ordering::Relaxed) < counts.counted.load(Ordering::Relaxed)
+        {
+            self.tick();
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::tally::{Frames, Received};
 use crate::net::socket;
 use crate::rtmp::session::ClientSession;
 
@@ -28,20 +29,46 @@ pub(super) struct Publishing {
     pub(super) start: Option<Instant>,
     pub(super) next_video: u32,
     pub(super) next_audio: u32,
+    /// Sent in the measured time.
+    pub(super) sent: Frames,
 }
 
-/// What a subscriber expects next.
+/// What a subscriber has received.
 #[derive(Debug, Default)]
 pub(super) struct Playing {
     /// When `play` was sent.
     pub(super) asked: Option<Instant>,
     /// When it was accepted.
     pub(super) accepted_ns: Option<u64>,
-    pub(super) next_video: Option<u32>,
-    pub(super) next_audio: Option<u32>,
+    /// The publisher whose stream it asked for.
+    pub(super) publisher: u16,
     pub(super) has_frame: bool,
+    /// It played before the measured time began, and is one that reads.
+    pub(super) is_counted: bool,
+    /// Video, audio.
+    pub(super) tracks: [TrackPlaying; 2],
     /// Reads nothing once it plays.
     pub(super) is_slow: bool,
+}
+
+impl Playing {
+    /// Whether all has come that will come of the measured time: each track is past it.
+    pub(super) fn is_complete(&self, has_audio: bool) -> bool {
+        let [video, audio] = &self.tracks;
+        video.is_past && (audio.is_past || !has_audio)
+    }
+}
+
+/// One kind of frames of a subscriber.
+#[derive(Debug, Default)]
+pub(super) struct TrackPlaying {
+    pub(super) sequence: Received,
+    /// Of the last frame.
+    pub(super) timestamp: Option<u32>,
+    /// Received of those that were sent in the measured time.
+    pub(super) frames: u32,
+    /// A frame from after the measured time has come.
+    pub(super) is_past: bool,
 }
 
 /// A connection.
@@ -77,7 +104,14 @@ impl Peer {
         while self.sent < self.output.len() {
             match self.socket.write(&self.output[self.sent..]) {
                 Ok(count) => self.sent += count,
-                Err(error) if is_for_later(&error) => return Ok(()),
+                Err(error) if is_for_later(&error) => {
+                    // Half of it at least, so that no byte is moved more often than it was written.
+                    if self.sent > self.output.len() / 2 {
+                        self.output.drain(..self.sent);
+                        self.sent = 0;
+                    }
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -117,6 +151,9 @@ pub(super) fn connect(address: SocketAddr, number: usize) -> io::Result<TcpStrea
 /// `EINPROGRESS` of Linux, for which [`io::ErrorKind`] has no stable name.
 const IN_PROGRESS: i32 = 115;
 
+/// `EMFILE` of Linux, likewise.
+const TOO_MANY_FILES: i32 = 24;
+
 /// Not yet: the socket is full, empty, or still connecting.
 pub(super) fn is_for_later(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, NotConnected, WouldBlock};
@@ -125,5 +162,13 @@ pub(super) fn is_for_later(error: &io::Error) -> bool {
 
 /// A reason without numbers that differ from one connection to the next, so that it is counted.
 pub(super) fn describe(error: &io::Error) -> String {
-    error.kind().to_string()
+    if error.raw_os_error() == Some(TOO_MANY_FILES) {
+        return "too many open files of this test (ulimit -n)".to_owned();
+    }
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => {
+            "no local port is free for this test".to_owned()
+        }
+        kind => kind.to_string(),
+    }
 }

@@ -7,6 +7,12 @@ use serde::Serialize;
 use super::tally::{Tally, Times, TrackTally};
 use super::{BenchOptions, Measured, ServerUsage};
 
+/// Sending later than that, 1 in 100, is not the server's fault and not small beside its latencies.
+const LATENESS_MAX_MS: f64 = 5.0;
+
+/// A thread that is busier reads late what came in time.
+const BUSY_CORES_MAX: f64 = 0.85;
+
 /// The result. In JSON the keys are the names of the fields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BenchReport {
@@ -26,7 +32,7 @@ pub struct BenchReport {
     pub join_seconds: f64,
     /// The measured time, seconds.
     pub seconds: f64,
-    /// Bytes that subscribers received in it, all told.
+    /// Bytes that subscribers received during it, all told.
     pub delivered_bytes: u64,
     /// Bytes of the frames that publishers sent in it.
     pub published_bytes: u64,
@@ -42,25 +48,41 @@ pub struct BenchReport {
     pub own_lateness: LatencyReport,
     /// CPU that the test itself took, in cores.
     pub own_cores: f64,
+    /// The same of the busiest of its threads; at 1 it measures itself.
+    pub own_busiest_thread_cores: f64,
+    /// Subscribers that lack at least one frame.
+    pub incomplete_subscribers: u64,
+    /// Of the subscribers that read nothing: how many the server has closed.
+    pub slow_closed: u64,
+    /// What to know before these numbers are believed.
+    pub warnings: Vec<String>,
     /// Frames that were not sent, because the server did not take those before.
     pub unsent_frames: u64,
     /// The server's process, with `--pid`.
     pub server: Option<ServerReport>,
 }
 
-/// One kind of frames.
+/// One kind of frames: those that were sent in the measured time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TrackReport {
-    /// Frames received, by all subscribers together.
+    /// Frames that all subscribers together should have received; 0 if somebody else publishes.
+    pub expected: u64,
+    /// Frames received, by all subscribers together, each once.
     pub frames: u64,
-    /// Missing between two that came.
+    /// Frames that did not come, five seconds after the measured time at the latest.
     pub lost: u64,
     /// Came after a later one.
     pub reordered: u64,
     /// Came twice.
     pub duplicated: u64,
-    /// Bytes are not those that were sent.
+    /// Bytes are not those that were sent; such a frame is also lost.
     pub corrupt: u64,
+    /// Of another stream than the one asked for.
+    pub misrouted: u64,
+    /// Timestamps below the one before.
+    pub timestamps_back: u64,
+    /// Longest distance from one timestamp to the next, milliseconds.
+    pub timestamp_gap_ms_max: u32,
     /// From the publisher's send to the subscriber's read.
     pub latency: LatencyReport,
 }
@@ -105,6 +127,13 @@ pub struct ServerReport {
     pub anonymous: u64,
     /// How much resident memory has grown for each subscriber, bytes.
     pub bytes_per_subscriber: Option<f64>,
+    /// The same of the part that is no file's.
+    pub anonymous_bytes_per_subscriber: Option<f64>,
+    /// Memory that is the process's alone, before the subscribers came and at the end, bytes; none
+    /// if the system does not tell.
+    pub private_before: Option<u64>,
+    /// See `private_before`.
+    pub private: Option<u64>,
     /// Context switches in which it waited for something.
     pub voluntary_switches: u64,
     /// Context switches in which it was interrupted.
@@ -124,6 +153,13 @@ impl BenchReport {
     pub(super) fn new(options: &BenchOptions, tally: &Tally, measured: &Measured) -> Self {
         let seconds = measured.time.as_secs_f64();
         let own = measured.own.since(&measured.own_before);
+        let loss = tally.loss();
+        let busiest = own
+            .threads
+            .first()
+            .map_or(0.0, |(_, cpu)| cpu.as_secs_f64());
+        let own_busiest_thread_cores = per(busiest, seconds).unwrap_or_default();
+        let own_lateness = LatencyReport::new(&tally.lateness);
         Self {
             publishers: options.publishers,
             subscribers: options.subscribers,
@@ -133,27 +169,31 @@ impl BenchReport {
             failures: tally.failures.clone(),
             join_seconds: measured.joined_in.as_secs_f64(),
             seconds,
-            delivered_bytes: tally.bytes_received,
-            published_bytes: tally.bytes_published,
-            video: TrackReport::new(&tally.video),
-            audio: TrackReport::new(&tally.audio),
+            delivered_bytes: measured.delivered,
+            published_bytes: measured.published,
+            video: TrackReport::new(&tally.video, loss.expected[0], loss.lost[0]),
+            audio: TrackReport::new(&tally.audio, loss.expected[1], loss.lost[1]),
             first_frame: LatencyReport::new(&tally.first_frame),
             connect_to_first_frame: LatencyReport::new(&tally.connect_to_frame),
-            own_lateness: LatencyReport::new(&tally.lateness),
+            own_lateness,
             own_cores: per(own.cpu.as_secs_f64(), seconds).unwrap_or_default(),
+            own_busiest_thread_cores,
+            incomplete_subscribers: loss.incomplete,
+            slow_closed: tally.slow_closed,
+            warnings: warnings(&own_lateness, own_busiest_thread_cores),
             unsent_frames: tally.unsent,
             server: measured
                 .server
                 .as_ref()
-                .map(|usage| ServerReport::new(usage, tally, measured)),
+                .map(|usage| ServerReport::new(usage, measured)),
         }
     }
 
     /// Part of the frames that did not come, 0 to 1.
     pub fn loss(&self) -> f64 {
         let lost = self.video.lost + self.audio.lost;
-        let all = lost + self.video.frames + self.audio.frames;
-        per(lost as f64, all as f64).unwrap_or_default()
+        let expected = self.video.expected + self.audio.expected;
+        per(lost as f64, expected as f64).unwrap_or_default()
     }
 
     /// Connections that failed.
@@ -163,13 +203,17 @@ impl BenchReport {
 }
 
 impl TrackReport {
-    fn new(tally: &TrackTally) -> Self {
+    fn new(tally: &TrackTally, expected: u64, lost: u64) -> Self {
         Self {
+            expected,
             frames: tally.frames,
-            lost: tally.lost,
+            lost,
             reordered: tally.reordered,
             duplicated: tally.duplicated,
             corrupt: tally.corrupt,
+            misrouted: tally.misrouted,
+            timestamps_back: tally.steps_back,
+            timestamp_gap_ms_max: tally.gap_ms_max,
             latency: LatencyReport::new(&tally.latency),
         }
     }
@@ -188,11 +232,11 @@ impl LatencyReport {
 }
 
 impl ServerReport {
-    fn new(usage: &ServerUsage, tally: &Tally, measured: &Measured) -> Self {
+    fn new(usage: &ServerUsage, measured: &Measured) -> Self {
         let used = usage.end.since(&usage.start);
         let cpu_seconds = used.cpu.as_secs_f64();
         let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-        let growth = usage.end.resident as f64 - usage.before.resident as f64;
+        let each = |end: u64, before: u64| per(end as f64 - before as f64, measured.playing as f64);
         let threads = used.threads.iter().map(|(name, cpu)| ThreadReport {
             name: name.clone(),
             cpu_seconds: cpu.as_secs_f64(),
@@ -201,18 +245,39 @@ impl ServerReport {
             pid: usage.pid,
             cpu_seconds,
             cores: per(cpu_seconds, measured.time.as_secs_f64()).unwrap_or_default(),
-            cpu_seconds_per_delivered_gb: per(cpu_seconds, gigabytes(tally.bytes_received)),
-            cpu_seconds_per_published_gb: per(cpu_seconds, gigabytes(tally.bytes_published)),
+            cpu_seconds_per_delivered_gb: per(cpu_seconds, gigabytes(measured.delivered)),
+            cpu_seconds_per_published_gb: per(cpu_seconds, gigabytes(measured.published)),
             threads: threads.collect(),
             resident_before: usage.before.resident,
             resident: usage.end.resident,
             anonymous_before: usage.before.anonymous,
             anonymous: usage.end.anonymous,
-            bytes_per_subscriber: per(growth, measured.playing as f64),
+            bytes_per_subscriber: each(usage.end.resident, usage.before.resident),
+            anonymous_bytes_per_subscriber: each(usage.end.anonymous, usage.before.anonymous),
+            private_before: usage.before.private,
+            private: usage.end.private,
             voluntary_switches: used.voluntary_switches,
             involuntary_switches: used.involuntary_switches,
         }
     }
+}
+
+/// Signs that the test itself, and not the server, was at its limit.
+fn warnings(lateness: &LatencyReport, busiest_thread_cores: f64) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if lateness.p99 > LATENESS_MAX_MS {
+        warnings.push(format!(
+            "this test sent its frames late ({:.1} ms at p99): latencies are partly its own",
+            lateness.p99
+        ));
+    }
+    if busiest_thread_cores > BUSY_CORES_MAX {
+        warnings.push(format!(
+            "a thread of this test was busy {:.0} % of the time: try --threads, or another machine",
+            busiest_thread_cores * 100.0
+        ));
+    }
+    warnings
 }
 
 /// `None` when there is nothing to divide by.

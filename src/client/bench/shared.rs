@@ -1,7 +1,7 @@
 //! What the threads of a load test share: settings, the phase, and how many there are.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::stream::TestStream;
@@ -15,7 +15,7 @@ pub(super) enum Phase {
     Publish,
     /// Subscribers connect, and some time after that.
     Join,
-    /// What comes counts.
+    /// What is sent within [`Window`] counts.
     Measure,
     /// Goodbye.
     Stop,
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) began: Instant,
     pub(super) phase: AtomicU8,
     pub(super) counts: Counts,
+    pub(super) window: Window,
 }
 
 /// How many, at present.
@@ -43,6 +44,50 @@ pub(super) struct Counts {
     pub(super) failed_subscribers: AtomicU64,
     /// Bytes that subscribers received.
     pub(super) received: AtomicU64,
+    /// Bytes of the frames that publishers sent.
+    pub(super) published: AtomicU64,
+    /// Threads that know which of their subscribers are counted.
+    pub(super) ready: AtomicUsize,
+    /// Subscribers that are counted and still connected.
+    pub(super) counted: AtomicU64,
+    /// Those of them that have received frames from after the measured time.
+    pub(super) complete: AtomicU64,
+}
+
+/// The measured time, in nanoseconds since the test began. A frame belongs to it if it was sent in
+/// it, whenever it arrives: what a server still owes at the end is not forgotten.
+#[derive(Debug)]
+pub(super) struct Window {
+    from_ns: AtomicU64,
+    until_ns: AtomicU64,
+}
+
+impl Window {
+    pub(super) fn new() -> Self {
+        Self {
+            from_ns: AtomicU64::new(u64::MAX),
+            until_ns: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Both are to be called with a time a little ahead: nobody has looked at the window then for a
+    /// frame that is sent after it.
+    pub(super) fn open(&self, from_ns: u64) {
+        self.from_ns.store(from_ns, Ordering::Release);
+    }
+
+    pub(super) fn close(&self, until_ns: u64) {
+        self.until_ns.store(until_ns, Ordering::Release);
+    }
+
+    pub(super) fn contains(&self, ns: u64) -> bool {
+        ns >= self.from_ns.load(Ordering::Acquire) && !self.is_before(ns)
+    }
+
+    /// Whether the measured time is over at that time.
+    pub(super) fn is_before(&self, ns: u64) -> bool {
+        ns >= self.until_ns.load(Ordering::Acquire)
+    }
 }
 
 impl Shared {

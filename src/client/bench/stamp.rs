@@ -1,26 +1,29 @@
 //! The mark in every frame of a load test: who sent it, which one it is, and when.
 //!
 //! ```text
-//! <ms1 v 0003 0000002a 00000001d3c0f2a1 5b1e7f02>     without the spaces, 42 bytes
-//!      │ │    │        │                └ check: FNV-1a of the 29 characters before it
-//!      │ │    │        └ send time: ns since the test began
-//!      │ │    └ sequence number within the track
-//!      │ └ publisher
-//!      └ v or a
+//! <ms2 8c01f7e4 v 0003 0000002a 00000001d3c0f2a1 5b1e7f02>     without the spaces, 50 bytes
+//!      │        │ │    │        │                └ check: FNV-1a of the 37 characters before it
+//!      │        │ │    │        └ send time: ns since the test began
+//!      │        │ │    └ sequence number within the track
+//!      │        │ └ publisher
+//!      │        └ v or a
+//!      └ test: what an earlier one has left on the server is not taken for ours
 //! ```
 //! Hexadecimal, so that no byte of it looks like a start code or asks for emulation prevention.
 
 use crate::rtmp::MediaKind;
 
 /// Length of a written stamp, bytes.
-pub(super) const STAMP_BYTES: usize = 42;
+pub(super) const STAMP_BYTES: usize = 50;
 
-const START: &[u8; 4] = b"<ms1";
-const FIELDS_END: usize = 33;
+const START: &[u8; 4] = b"<ms2";
+const FIELDS_END: usize = 41;
 
 /// What a stamp says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
+    /// Which test.
+    pub(super) run: u32,
     pub(super) kind: MediaKind,
     pub(super) publisher: u16,
     pub(super) sequence: u32,
@@ -37,12 +40,13 @@ impl Stamp {
         };
         let mut bytes = [b'>'; STAMP_BYTES];
         bytes[..4].copy_from_slice(START);
-        bytes[4] = kind;
-        write_hex(&mut bytes[5..9], u64::from(self.publisher));
-        write_hex(&mut bytes[9..17], u64::from(self.sequence));
-        write_hex(&mut bytes[17..FIELDS_END], self.sent_ns);
+        write_hex(&mut bytes[4..12], u64::from(self.run));
+        bytes[12] = kind;
+        write_hex(&mut bytes[13..17], u64::from(self.publisher));
+        write_hex(&mut bytes[17..25], u64::from(self.sequence));
+        write_hex(&mut bytes[25..FIELDS_END], self.sent_ns);
         let check = check_of(&bytes[4..FIELDS_END]);
-        write_hex(&mut bytes[FIELDS_END..41], u64::from(check));
+        write_hex(&mut bytes[FIELDS_END..49], u64::from(check));
         bytes
     }
 
@@ -55,10 +59,12 @@ impl Stamp {
         if end != b">" || read_hex(check)? != u64::from(check_of(fields)) {
             return None;
         }
+        let (run, fields) = fields.split_at_checked(8)?;
         let (&kind, numbers) = fields.split_first()?;
         let (publisher, numbers) = numbers.split_at_checked(4)?;
         let (sequence, sent_ns) = numbers.split_at_checked(8)?;
         Some(Self {
+            run: u32::try_from(read_hex(run)?).ok()?,
             kind: match kind {
                 b'a' => MediaKind::Audio,
                 b'v' => MediaKind::Video,
@@ -101,6 +107,7 @@ mod tests {
     use super::*;
 
     const STAMP: Stamp = Stamp {
+        run: 0x8c01_f7e4,
         kind: MediaKind::Video,
         publisher: 3,
         sequence: 42,
@@ -110,7 +117,7 @@ mod tests {
     #[test]
     fn a_stamp_is_read_as_it_was_written() {
         let bytes = STAMP.to_bytes();
-        assert!(bytes.starts_with(b"<ms1v00030000002a00000001d3c0f2a1"));
+        assert!(bytes.starts_with(b"<ms28c01f7e4v00030000002a00000001d3c0f2a1"));
         assert_eq!(Stamp::read(&bytes), Some(STAMP));
         let audio = Stamp {
             kind: MediaKind::Audio,

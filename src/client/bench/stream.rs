@@ -1,11 +1,22 @@
-//! The stream of a load test: H.264 and AAC in FLV bodies of realistic sizes, most of them filler
-//! data. Servers relay it like any other; decoders show a blue square.
+//! The stream of a load test: H.264 and AAC in FLV bodies of realistic sizes. It is well-formed, so
+//! servers relay it like any other and decoders show a grey square in silence; nearly all of its
+//! bytes are in places that decoders step over.
+//!
+//! ```text
+//! video  17|27 01 000000 | u32 | 06 | 05 42 UUID stamp | 05 FF.. n filling | 80 | u32 | slice
+//!        FLV               SEI NAL   user data: 16, 50   user data            end   slice NAL
+//! audio  AF 01 | 81 FF n stamp filling | 21 00 00 00 00 1C
+//!        FLV     data stream element     two silent channels, end
+//! ```
+//! ITU-T H.264 §7.3 and §D.1.6 (user data unregistered), ISO/IEC 14496-3 §4.4.2.1.
 
 use std::time::Duration;
 
 use super::BenchError;
 use super::stamp::{STAMP_BYTES, Stamp};
-use crate::media::flv::{AudioCodec, Metadata, VideoCodec};
+use crate::media::flv::{
+    AudioCodec, AudioHeader, AudioPacket, Metadata, VideoCodec, VideoHeader, VideoPacket,
+};
 use crate::rtmp::MediaKind;
 use crate::rtmp::message::data::encode_metadata;
 
@@ -14,34 +25,41 @@ const SAMPLE_RATE: f64 = 44_100.0;
 const SAMPLES_PER_FRAME: f64 = 1024.0;
 const AUDIO_BPS_MAX: f64 = 128_000.0;
 
-/// A keyframe is this many times as large as the other pictures.
+/// A keyframe is this many times as large as the mean of the other pictures, which themselves
+/// differ by up to a quarter.
 const KEYFRAME_RATIO: f64 = 6.0;
+const PICTURE_SPREAD: f64 = 0.25;
 
-/// Before the stamp. Video: frame type and codec, packet type, composition time offset 0; length
-/// and bytes of the picture; length of the filling, NAL type 12 (filler data). Audio: format,
-/// packet type.
-const VIDEO_HEAD_BYTES: usize = 5 + 4 + PICTURE.len() + 4 + 1;
-const AUDIO_HEAD_BYTES: usize = 2;
+/// Of the other pictures: six times as much is below the 4 MiB that servers take as one message.
+const PICTURE_BYTES_MAX: f64 = 680_000.0;
 
-/// AVC sequence header: Baseline profile, 64 x 64, 30 pictures a second.
+/// A number in the slices has 16 bits, and each picture of a group is prepared.
+const GOP_FRAMES_MAX: f64 = 36_000.0;
+
+/// AVC sequence header. SPS: Baseline 5.1, 64 x 64, 16 bits of `frame_num`, pictures in order of
+/// decoding. PPS: CAVLC.
 const VIDEO_HEADER: &[u8] = &[
-    0x17, 0, 0, 0, 0, 0x01, 0x42, 0xc0, 0x0a, 0xff, 0xe1, 0x00, 0x15, 0x67, 0x42, 0xc0, 0x0a, 0xdc,
-    0x42, 0x6c, 0x04, 0x40, 0x00, 0x00, 0x03, 0x00, 0x40, 0x00, 0x00, 0x0f, 0x03, 0xc4, 0x89, 0xe0,
-    0x01, 0x00, 0x05, 0x68, 0xce, 0x0f, 0x2c, 0x80,
-];
-
-const PICTURE_BYTES: u8 = 32;
-
-/// A blue picture of that kind (an IDR slice), which every frame begins with: x264 made it.
-const PICTURE: &[u8; PICTURE_BYTES as usize] = &[
-    0x65, 0x88, 0x84, 0x04, 0xbc, 0x46, 0x28, 0x00, 0x09, 0xe1, 0xc7, 0x00, 0x01, 0x13, 0x28, 0xe0,
-    0x00, 0x21, 0xf7, 0x27, 0x27, 0x27, 0x5d, 0x75, 0xd7, 0x5d, 0x75, 0xd7, 0x5d, 0x75, 0xd7, 0x80,
+    0x17, 0, 0, 0, 0, 0x01, 0x42, 0xc0, 0x33, 0xff, 0xe1, 0x00, 0x08, 0x67, 0x42, 0xc0, 0x33, 0x8d,
+    0x68, 0x42, 0x64, 0x01, 0x00, 0x04, 0x68, 0xce, 0x38, 0x80,
 ];
 
 /// AAC sequence header: LC, 44.1 kHz, stereo.
 const AUDIO_HEADER: &[u8] = &[0xaf, 0, 0x12, 0x10];
 
-/// Payloads start at different places of the pattern, so that one frame is not taken for another.
+/// Marks our user data.
+const UUID: &[u8; 16] = b"millstream bench";
+
+/// A channel pair of which no scale factor band is coded, and the end of the frame.
+const SILENCE: &[u8] = &[0x21, 0, 0, 0, 0, 0x1c];
+
+/// User data unregistered, and the largest number that one byte of its length adds.
+const USER_DATA: u8 = 5;
+const LENGTH_BYTE_MAX: usize = 255;
+
+/// Bytes of a data stream element.
+const DATA_ELEMENT_MAX: usize = 255 + 255;
+
+/// Fillings start at different places of the pattern, so that one frame is not taken for another.
 const PATTERN_STARTS: usize = 4093;
 
 /// What the stream of each publisher is like.
@@ -57,16 +75,28 @@ pub struct StreamShape {
     pub has_audio: bool,
 }
 
-/// A stream: its sizes and times, and the bytes that fill its frames.
+/// A stream: its times, and the bytes of its frames.
 #[derive(Debug)]
 pub(super) struct TestStream {
     shape: StreamShape,
-    gop_frames: u32,
-    /// Body lengths, bytes.
-    keyframe_bytes: usize,
-    picture_bytes: usize,
-    sound_bytes: usize,
+    /// Tells the stamps of this test from those of another one.
+    run: u32,
+    /// One group of pictures, in order.
+    pictures: Vec<Mould>,
+    sound: Mould,
     pattern: Vec<u8>,
+}
+
+/// A frame without its stamp and its filling.
+#[derive(Debug, Default)]
+struct Mould {
+    /// Up to the stamp.
+    before: Vec<u8>,
+    /// From the stamp to the filling.
+    between: Vec<u8>,
+    filling_bytes: usize,
+    /// Behind the filling.
+    after: Vec<u8>,
 }
 
 /// What was found in a received body.
@@ -76,42 +106,48 @@ pub(super) enum Found {
     Whole(Stamp),
     /// Sequence header, end mark.
     NoFrame,
+    /// A frame of an earlier test that the server still had.
+    OtherRun,
     /// A frame, but not one that a publisher of ours has sent.
     Corrupt,
 }
 
 impl TestStream {
+    /// `run` tells this test from others.
+    ///
     /// # Errors
     /// [`BenchError::Shape`] when frames would be too small for a stamp or larger than servers
-    /// take.
-    pub(super) fn new(shape: StreamShape) -> Result<Self, BenchError> {
+    /// take, [`BenchError::Gop`] when there would be too many between two keyframes.
+    pub(super) fn new(shape: StreamShape, run: u32) -> Result<Self, BenchError> {
         let audio_bps = if shape.has_audio {
             AUDIO_BPS_MAX.min(shape.bitrate / 8.0)
         } else {
             0.0
         };
         let gop_frames = (shape.gop_seconds * shape.frame_rate).round().max(1.0);
-        let gop_bytes = (shape.bitrate - audio_bps) / 8.0 / shape.frame_rate * gop_frames;
-        let picture_bytes = gop_bytes / (gop_frames - 1.0 + KEYFRAME_RATIO);
-        let sound_bytes = audio_bps / 8.0 * SAMPLES_PER_FRAME / SAMPLE_RATE;
-        let least = |head: usize| (head + STAMP_BYTES) as f64;
-        if !(least(VIDEO_HEAD_BYTES)..=680_000.0).contains(&picture_bytes) {
-            return Err(BenchError::Shape("pictures", picture_bytes));
+        if gop_frames > GOP_FRAMES_MAX {
+            return Err(BenchError::Gop(gop_frames, GOP_FRAMES_MAX));
         }
-        let sound_bytes = sound_bytes.max(least(AUDIO_HEAD_BYTES));
-        let keyframe_bytes = whole(picture_bytes * KEYFRAME_RATIO) as usize;
+        let picture_bps = shape.bitrate - audio_bps;
+        let pictures = moulds_of_a_group(picture_bps / 8.0 / shape.frame_rate, whole(gop_frames))?;
+        let sound_bytes = audio_bps / 8.0 * SAMPLES_PER_FRAME / SAMPLE_RATE;
+        let sound = Mould::sound(whole(sound_bytes) as usize);
+        let filling_bytes_max = pictures.iter().map(|mould| mould.filling_bytes).max();
+        let pattern_bytes = filling_bytes_max.unwrap_or(0).max(DATA_ELEMENT_MAX) + PATTERN_STARTS;
         let mut random = fastrand::Rng::with_seed(1);
-        let pattern = (0..keyframe_bytes + PATTERN_STARTS)
-            .map(|_| random.u8(1..))
-            .collect();
         Ok(Self {
             shape,
-            gop_frames: whole(gop_frames),
-            keyframe_bytes,
-            picture_bytes: whole(picture_bytes) as usize,
-            sound_bytes: whole(sound_bytes) as usize,
-            pattern,
+            run,
+            pictures,
+            sound,
+            // No zeros: nothing in a frame looks like a start code.
+            pattern: (0..pattern_bytes).map(|_| random.u8(1..)).collect(),
         })
+    }
+
+    /// Tells this test from others, in its stamps.
+    pub(super) fn run(&self) -> u32 {
+        self.run
     }
 
     pub(super) fn has_audio(&self) -> bool {
@@ -155,58 +191,199 @@ impl TestStream {
 
     /// Writes a frame's FLV body into `body`.
     pub(super) fn write(&self, stamp: Stamp, body: &mut Vec<u8>) {
+        let mould = self.mould(&stamp);
         body.clear();
-        match stamp.kind {
-            MediaKind::Audio => body.extend_from_slice(&[0xaf, 1]),
-            MediaKind::Video => {
-                let nal_bytes = 1 + STAMP_BYTES + self.filling(stamp).len();
-                let [a, b, c, d] = u32::try_from(nal_bytes).unwrap_or(u32::MAX).to_be_bytes();
-                let first = if self.is_keyframe(stamp) { 0x17 } else { 0x27 };
-                body.extend_from_slice(&[first, 1, 0, 0, 0, 0, 0, 0, PICTURE_BYTES]);
-                body.extend_from_slice(PICTURE);
-                body.extend_from_slice(&[a, b, c, d, 12]);
-            }
-        }
+        body.extend_from_slice(&mould.before);
         body.extend_from_slice(&stamp.to_bytes());
-        body.extend_from_slice(self.filling(stamp));
+        body.extend_from_slice(&mould.between);
+        body.extend_from_slice(self.filling(&stamp, mould));
+        body.extend_from_slice(&mould.after);
     }
 
-    /// Looks at a received body.
+    /// Looks at a received body, at every byte of it.
     pub(super) fn check(&self, kind: MediaKind, body: &[u8]) -> Found {
-        let head_bytes = match (kind, body) {
-            (MediaKind::Video, [_, 0 | 2, ..]) | (MediaKind::Audio, [_, 0, ..]) => {
-                return Found::NoFrame;
-            }
-            (MediaKind::Video, _) => VIDEO_HEAD_BYTES,
-            (MediaKind::Audio, _) => AUDIO_HEAD_BYTES,
+        if Self::is_no_frame(kind, body) {
+            return Found::NoFrame;
+        }
+        let Some(stamp) = Mould::stamp_of(kind, body) else {
+            return Found::Corrupt;
         };
-        let marked = body.get(head_bytes..).unwrap_or_default();
-        let filling = marked.get(STAMP_BYTES..).unwrap_or_default();
-        match Stamp::read(marked).filter(|stamp| stamp.kind == kind) {
-            Some(stamp) if filling == self.filling(stamp) => Found::Whole(stamp),
-            _ => Found::Corrupt,
+        if stamp.run != self.run {
+            return Found::OtherRun;
+        }
+        let mould = self.mould(&stamp);
+        let rest = body
+            .strip_prefix(&mould.before[..])
+            .and_then(|rest| rest.get(STAMP_BYTES..))
+            .and_then(|rest| rest.strip_prefix(&mould.between[..]))
+            .and_then(|rest| rest.strip_prefix(self.filling(&stamp, mould)));
+        if stamp.kind == kind && rest == Some(&mould.after[..]) {
+            Found::Whole(stamp)
+        } else {
+            Found::Corrupt
         }
     }
 
-    fn is_keyframe(&self, stamp: Stamp) -> bool {
-        stamp.kind == MediaKind::Video && stamp.sequence.is_multiple_of(self.gop_frames)
+    /// Whether this is a sequence header, an end mark or empty, and not a picture or sound.
+    pub(super) fn is_no_frame(kind: MediaKind, body: &[u8]) -> bool {
+        match kind {
+            MediaKind::Video => {
+                VideoHeader::parse(body).is_ok_and(|header| header.packet != VideoPacket::Frames)
+            }
+            MediaKind::Audio => {
+                AudioHeader::parse(body).is_ok_and(|header| header.packet != AudioPacket::Frames)
+            }
+        }
     }
 
-    /// The bytes behind a stamp.
-    fn filling(&self, stamp: Stamp) -> &[u8] {
-        let (body_bytes, head_bytes) = match stamp.kind {
-            MediaKind::Audio => (self.sound_bytes, AUDIO_HEAD_BYTES),
-            MediaKind::Video if self.is_keyframe(stamp) => (self.keyframe_bytes, VIDEO_HEAD_BYTES),
-            MediaKind::Video => (self.picture_bytes, VIDEO_HEAD_BYTES),
-        };
+    fn mould(&self, stamp: &Stamp) -> &Mould {
+        match stamp.kind {
+            MediaKind::Audio => &self.sound,
+            MediaKind::Video => &self.pictures[stamp.sequence as usize % self.pictures.len()],
+        }
+    }
+
+    fn filling(&self, stamp: &Stamp, mould: &Mould) -> &[u8] {
         let salt = stamp
             .sequence
             .wrapping_mul(31)
             .wrapping_add(u32::from(stamp.publisher));
         let start = salt as usize % PATTERN_STARTS;
-        let len = body_bytes - head_bytes - STAMP_BYTES;
-        &self.pattern[start..start + len]
+        &self.pattern[start..start + mould.filling_bytes]
     }
+}
+
+/// The pictures of a group, the first one a keyframe, `mean_bytes` each in the mean.
+fn moulds_of_a_group(mean_bytes: f64, count: u32) -> Result<Vec<Mould>, BenchError> {
+    let mut random = fastrand::Rng::with_seed(2);
+    let mut ratio = || 1.0 + PICTURE_SPREAD * (2.0 * random.f64() - 1.0);
+    let ratios: Vec<f64> = match count {
+        // Two keyframes in a row have to differ.
+        1 => vec![1.0; 2],
+        _ => std::iter::once(KEYFRAME_RATIO)
+            .chain((1..count).map(|_| ratio()))
+            .collect(),
+    };
+    let unit = mean_bytes * ratios.len() as f64 / ratios.iter().sum::<f64>();
+    let smallest = ratios.iter().copied().fold(KEYFRAME_RATIO, f64::min) * unit;
+    let least = Mould::picture(0, true, 0).len();
+    if smallest < least as f64 || unit > PICTURE_BYTES_MAX {
+        return Err(BenchError::Shape(unit));
+    }
+    let mould = |(number, ratio): (u32, &f64)| {
+        let is_keyframe = number == 0 || count == 1;
+        Mould::picture(number, is_keyframe, whole(ratio * unit) as usize)
+    };
+    Ok((0..).zip(&ratios).map(mould).collect())
+}
+
+impl Mould {
+    /// Picture `number` of its group, of `bytes` as far as that is enough.
+    fn picture(number: u32, is_keyframe: bool, bytes: usize) -> Self {
+        let slice = if is_keyframe {
+            idr_slice(number)
+        } else {
+            skipped_slice(number)
+        };
+        let mut after = vec![0x80];
+        after.extend_from_slice(&length(slice.len()));
+        after.extend_from_slice(&slice);
+        let mut mould = Self {
+            before: vec![if is_keyframe { 0x17 } else { 0x27 }, 1, 0, 0, 0],
+            after,
+            ..Self::default()
+        };
+        let head = 4 + 3 + UUID.len();
+        let left =
+            bytes.saturating_sub(mould.before.len() + head + STAMP_BYTES + mould.after.len());
+        // A type, a byte of length for each 255, and one for the rest; user data begin with 16 bytes.
+        mould.filling_bytes = left.saturating_sub(2) * LENGTH_BYTE_MAX / (LENGTH_BYTE_MAX + 1);
+        if mould.filling_bytes < UUID.len() {
+            mould.filling_bytes = 0;
+        } else {
+            mould.between.push(USER_DATA);
+            let full = mould.filling_bytes / LENGTH_BYTE_MAX;
+            mould.between.resize(1 + full, 0xff);
+            mould
+                .between
+                .push(low_byte(mould.filling_bytes % LENGTH_BYTE_MAX));
+        }
+        let sei_bytes = head - 4 + STAMP_BYTES + mould.between.len() + mould.filling_bytes + 1;
+        mould.before.extend_from_slice(&length(sei_bytes));
+        let stamp_bytes = low_byte(UUID.len() + STAMP_BYTES);
+        mould.before.extend_from_slice(&[6, USER_DATA, stamp_bytes]);
+        mould.before.extend_from_slice(UUID);
+        mould
+    }
+
+    /// Sound of `bytes`, as far as one data stream element goes.
+    fn sound(bytes: usize) -> Self {
+        let left = bytes.saturating_sub(2 + 3 + SILENCE.len());
+        let data_bytes = left.clamp(STAMP_BYTES, DATA_ELEMENT_MAX);
+        let mut before = vec![0xaf, 1, 0x81];
+        match data_bytes.checked_sub(LENGTH_BYTE_MAX) {
+            None => before.push(low_byte(data_bytes)),
+            Some(rest) => before.extend_from_slice(&[0xff, low_byte(rest)]),
+        }
+        Self {
+            before,
+            filling_bytes: data_bytes - STAMP_BYTES,
+            after: SILENCE.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// The stamp, if it stands in its place.
+    fn stamp_of(kind: MediaKind, body: &[u8]) -> Option<Stamp> {
+        let at = match kind {
+            MediaKind::Video => 5 + 4 + 3 + UUID.len(),
+            MediaKind::Audio if body.get(3) == Some(&0xff) => 5,
+            MediaKind::Audio => 4,
+        };
+        Stamp::read(body.get(at..)?)
+    }
+
+    fn len(&self) -> usize {
+        let fixed = self.before.len() + self.between.len() + self.after.len();
+        fixed + STAMP_BYTES + self.filling_bytes
+    }
+}
+
+/// A NAL unit: slice of a keyframe of 16 grey macroblocks (16 x 16, DC prediction, nothing coded).
+/// Its `idr_pic_id` is 1 if `number` is odd.
+fn idr_slice(number: u32) -> Vec<u8> {
+    let (start, block, end) = if number.is_multiple_of(2) {
+        (0x49, 0x39, 0x3c)
+    } else {
+        (0x22, 0x4e, 0x4f)
+    };
+    let mut slice = vec![0x65, 0x88, 0x80, 0x00, start];
+    slice.resize(slice.len() + 15, block);
+    slice.push(end);
+    slice
+}
+
+/// A NAL unit: slice of a picture like the one before, all 16 macroblocks skipped.
+fn skipped_slice(frame_num: u32) -> Vec<u8> {
+    // first_mb 1, slice_type 00110, pps 1; frame_num; 000, slice_qp_delta 1; mb_skip_run
+    // 000010001; 1, and zeros up to the byte.
+    let bits = 0b100_1101 << 33
+        | u64::from(frame_num & 0xffff) << 17
+        | 0b0001 << 13
+        | 0b0_0001_0001 << 4
+        | 0b1000;
+    let [_, _, _, bits @ ..] = bits.to_be_bytes();
+    [&[0x41], &bits[..]].concat()
+}
+
+/// The length before a NAL unit.
+fn length(bytes: usize) -> [u8; 4] {
+    u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// Of a number below 256.
+fn low_byte(number: usize) -> u8 {
+    u8::try_from(number).expect("the caller has divided it")
 }
 
 #[allow(
@@ -223,6 +400,9 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
+    use crate::media::codec::aac::AacConfig;
+    use crate::media::codec::avc::AvcConfig;
+    use crate::media::codec::nal;
     use crate::media::flv;
 
     const SHAPE: StreamShape = StreamShape {
@@ -232,8 +412,11 @@ mod tests {
         has_audio: true,
     };
 
+    const RUN: u32 = 0x0102_0304;
+
     fn stamp(kind: MediaKind, sequence: u32) -> Stamp {
         Stamp {
+            run: RUN,
             kind,
             publisher: 1,
             sequence,
@@ -249,7 +432,7 @@ mod tests {
                 has_audio,
                 ..SHAPE
             };
-            let stream = TestStream::new(shape).unwrap();
+            let stream = TestStream::new(shape, RUN).unwrap();
             let mut bytes = 0;
             let mut body = Vec::new();
             for kind in [MediaKind::Video, MediaKind::Audio] {
@@ -267,7 +450,7 @@ mod tests {
 
     #[test]
     fn frames_are_what_flv_readers_expect() {
-        let stream = TestStream::new(SHAPE).unwrap();
+        let stream = TestStream::new(SHAPE, RUN).unwrap();
         let mut body = Vec::new();
         for (sequence, is_keyframe) in [(0, true), (1, false), (59, false), (60, true)] {
             stream.write(stamp(MediaKind::Video, sequence), &mut body);
@@ -275,12 +458,13 @@ mod tests {
             assert!(!flv::is_video_sequence_header(&body));
             let mut rest = &body[5..];
             let mut types = Vec::new();
+            assert_eq!(body[1..5], [1, 0, 0, 0]);
             while let Some((len, behind)) = rest.split_first_chunk() {
                 let len = u32::from_be_bytes(*len) as usize;
                 types.push(behind[0] & 31);
                 rest = &behind[len..];
             }
-            assert_eq!(types, [5, 12]);
+            assert_eq!(types, [6, if is_keyframe { 5 } else { 1 }]);
             assert!(rest.is_empty());
         }
         let headers: Vec<_> = stream.headers().collect();
@@ -290,25 +474,93 @@ mod tests {
     }
 
     #[test]
-    fn damage_anywhere_is_found() {
-        let stream = TestStream::new(SHAPE).unwrap();
+    fn nothing_in_a_picture_looks_like_a_start_code() {
+        let stream = TestStream::new(SHAPE, RUN).unwrap();
         let mut body = Vec::new();
-        for kind in [MediaKind::Audio, MediaKind::Video] {
-            let stamp = stamp(kind, 7);
+        for sequence in [0, 1, 30, 59] {
+            stream.write(stamp(MediaKind::Video, sequence), &mut body);
+            for unit in nal::length_prefixed(&body[5..], 4) {
+                let is_code = |bytes: &[u8]| matches!(bytes, [0, 0, 0..=3]);
+                assert!(!unit.windows(3).any(is_code), "{sequence}: {unit:02x?}");
+            }
+        }
+        // The numbers of slices may, in streams with thousands of pictures to a keyframe.
+        for number in 1..=u16::MAX {
+            let slice = skipped_slice(u32::from(number));
+            let is_code = |bytes: &[u8]| matches!(bytes, [0, 0, 0..=3]);
+            assert!(!slice.windows(3).any(is_code), "{number}: {slice:02x?}");
+        }
+    }
+
+    #[test]
+    fn parameter_sets_and_slices_are_what_they_should_be() {
+        let config = AvcConfig::parse(&VIDEO_HEADER[5..]).unwrap();
+        let sps = config.first_sps().unwrap();
+        assert_eq!((config.profile, sps.width, sps.height), (66, 64, 64));
+        assert_eq!(config.encode(), VIDEO_HEADER[5..]);
+        let asc = AacConfig::new(2, 44_100, 2).encode().unwrap();
+        assert_eq!(AUDIO_HEADER, [&[0xaf, 0], &asc[..]].concat());
+        let bits = |unit: &[u8]| {
+            unit.iter()
+                .map(|byte| format!("{byte:08b}"))
+                .collect::<String>()
+        };
+        assert!(bits(&idr_slice(0)[1..]).starts_with("1000100010000000000000000100100100111"));
+        assert!(bits(&idr_slice(1)[1..]).starts_with("100010001000000000000000001000100100111"));
+        assert_eq!(
+            bits(&skipped_slice(3)[1..]),
+            "1001101000000000000001100010000100011000"
+        );
+    }
+
+    #[test]
+    fn damage_anywhere_is_found() {
+        let stream = TestStream::new(SHAPE, RUN).unwrap();
+        let mut body = Vec::new();
+        for (kind, sequence) in [
+            (MediaKind::Audio, 7),
+            (MediaKind::Video, 7),
+            (MediaKind::Video, 60),
+        ] {
+            let stamp = stamp(kind, sequence);
             stream.write(stamp, &mut body);
             assert_eq!(stream.check(kind, &body), Found::Whole(stamp));
-            for at in VIDEO_HEAD_BYTES..body.len() {
+            for at in 0..body.len() {
                 body[at] ^= 0x10;
-                assert_eq!(stream.check(kind, &body), Found::Corrupt, "{at}");
+                let found = stream.check(kind, &body);
+                // A packet type that is no frame's is as if no frame had come.
+                assert!(
+                    found == Found::Corrupt || at < 2 && found == Found::NoFrame,
+                    "{kind:?} {at}"
+                );
                 body[at] ^= 0x10;
             }
-            // Bytes missing in the middle, and another frame's filling.
+            // Bytes missing in the middle and at the end, one too many, another kind.
             let mut short = body.clone();
             short.remove(80);
             assert_eq!(stream.check(kind, &short), Found::Corrupt);
             assert_eq!(stream.check(kind, &body[..body.len() - 1]), Found::Corrupt);
             assert_eq!(stream.check(kind, &body[..20]), Found::Corrupt);
+            assert_eq!(stream.check(kind, &[]), Found::Corrupt);
+            let long = [&body[..], &[0]].concat();
+            assert_eq!(stream.check(kind, &long), Found::Corrupt);
         }
+        let later = TestStream::new(SHAPE, RUN + 1).unwrap();
+        assert_eq!(later.check(MediaKind::Video, &body), Found::OtherRun);
+    }
+
+    #[test]
+    fn every_picture_may_be_a_keyframe() {
+        let shape = StreamShape {
+            gop_seconds: 0.0,
+            ..SHAPE
+        };
+        let stream = TestStream::new(shape, RUN).unwrap();
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        stream.write(stamp(MediaKind::Video, 0), &mut one);
+        stream.write(stamp(MediaKind::Video, 1), &mut two);
+        assert!(flv::is_keyframe(&one) && flv::is_keyframe(&two));
+        assert_ne!(one[one.len() - 21..], two[two.len() - 21..]);
     }
 
     #[test]
@@ -319,7 +571,12 @@ mod tests {
                 frame_rate,
                 ..SHAPE
             };
-            assert!(TestStream::new(shape).is_err());
+            assert!(TestStream::new(shape, RUN).is_err());
         }
+        let endless = StreamShape {
+            gop_seconds: 86_400.0,
+            ..SHAPE
+        };
+        assert!(TestStream::new(endless, RUN).is_err());
     }
 }

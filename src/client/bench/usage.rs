@@ -15,6 +15,8 @@ pub(super) struct Usage {
     pub(super) resident: u64,
     /// The part of it that is no file's: heap and stacks, bytes.
     pub(super) anonymous: u64,
+    /// Resident and nobody else's, of files or not, bytes; only the owner may read it.
+    pub(super) private: Option<u64>,
     /// Context switches of all threads: waited for something, was interrupted.
     voluntary_switches: u64,
     involuntary_switches: u64,
@@ -44,6 +46,9 @@ impl Usage {
         let mut usage = Self {
             resident: field(&status, "VmRSS:") * 1024,
             anonymous: field(&status, "RssAnon:") * 1024,
+            private: fs::read_to_string(folder.join("smaps_rollup"))
+                .ok()
+                .map(|rollup| private_bytes(&rollup)),
             ..Self::default()
         };
         for entry in fs::read_dir(folder.join("task"))? {
@@ -105,6 +110,11 @@ impl Usage {
     }
 }
 
+/// From `smaps_rollup`.
+fn private_bytes(rollup: &str) -> u64 {
+    (field(rollup, "Private_Clean:") + field(rollup, "Private_Dirty:")) * 1024
+}
+
 /// The number behind a name at the start of a line; 0 without it.
 fn field(status: &str, name: &str) -> u64 {
     status
@@ -131,6 +141,15 @@ mod tests {
         assert_eq!(field(STATUS, "nonvoluntary_ctxt_switches:"), 7);
         assert_eq!(field(STATUS, "VmSwap:"), 0);
         assert_eq!(field("VmRSS:\tmany kB", "VmRSS:"), 0);
+    }
+
+    #[test]
+    fn private_memory_is_clean_or_dirty() {
+        let rollup = "5579eea0d000-7ffe61296000 ---p 00000000 00:00 0                          [rollup]\n\
+            Rss:                1764 kB\nShared_Clean:       1612 kB\nPrivate_Clean:        40 kB\n\
+            Private_Dirty:       112 kB\nAnonymous:           112 kB\n";
+        assert_eq!(private_bytes(rollup), 152 * 1024);
+        assert_eq!(private_bytes(""), 0);
     }
 
     #[test]
@@ -168,6 +187,7 @@ mod tests {
         }
         let used = Usage::read(std::process::id()).unwrap().since(&start);
         assert!(start.resident > start.anonymous && start.anonymous > 0);
+        assert!(start.private.unwrap() > 0);
         assert!(used.cpu > Duration::ZERO);
         assert!(Usage::read(u32::MAX).is_err());
     }
