@@ -423,8 +423,10 @@ fn peers_that_play_their_own_stream_vanish_while_they_end_it() {
         let one = [&[0], 1.0_f64.to_be_bytes().as_slice()].concat();
         peer.command(0, "deleteStream", 6.0, &[5], &one);
     }
-    server.process.wait_said(50, ": ended live/");
+    // A reset can be faster than the goodbye before it: some just vanish.
+    server.wait_for_connections(0);
     let said = server.stop().stderr.join("\n");
+    assert!(said.contains(": ended live/"), "{said}");
     assert!(!said.contains("fault of ours"), "{said}");
 }
 
