@@ -49,8 +49,11 @@ pub(crate) fn of(results: &Results, machine: &str) -> String {
         }
         y += ROW;
     }
-    text(&mut body, 10.0, y, "note", machine);
-    let height = y + 15.0;
+    for line in machine.split("; ") {
+        text(&mut body, 10.0, y, "note", line);
+        y += 15.0;
+    }
+    let height = y;
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">
 <title>CPU of the server for each gigabyte: shorter is better</title>
