@@ -22,6 +22,7 @@ mod login;
 mod manners;
 mod matrix;
 mod nginx;
+mod probe;
 mod reconnect;
 mod simulate;
 mod support;
