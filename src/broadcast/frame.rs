@@ -27,13 +27,25 @@ impl Track {
     }
 }
 
+/// What a standing frame configures, within its track. Numbers other than [`Slot::MAIN`] mean what
+/// the maker of the frames wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot(pub u16);
+
+impl Slot {
+    /// The metadata, or the decoder configuration of a track. Pictures from before a new one are
+    /// of another kind than those behind it.
+    pub const MAIN: Self = Self(0);
+}
+
 /// What a reader of the log must know of a frame without looking into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FrameFlags {
     /// A decoder can start here.
     pub is_keyframe: bool,
-    /// Decoder configuration, no picture or sound of its own.
-    pub is_sequence_header: bool,
+    /// It is no picture or sound of its own but configures what comes: whoever joins is told the
+    /// latest of each slot of a track.
+    pub standing: Option<Slot>,
     /// The prepared header does not follow from the frame before it on this track (it is the
     /// first one, or the step is too large for a delta): every reader needs a header of its own.
     pub is_detached: bool,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Frame, Track};
+use super::{Frame, Headers, Slot, Track};
 
 /// Position of a frame in one log; grows by one per frame, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,17 +45,6 @@ pub struct Entry {
     pub is_detached: bool,
 }
 
-/// What a reader needs before its first frame.
-#[derive(Debug, Clone, Default)]
-pub struct Headers {
-    /// The latest metadata.
-    pub metadata: Option<Arc<Frame>>,
-    /// The video sequence header in force.
-    pub video: Option<Arc<Frame>>,
-    /// The audio sequence header in force.
-    pub audio: Option<Arc<Frame>>,
-}
-
 /// Where a new reader starts, with the headers in force there.
 #[derive(Debug, Clone)]
 pub struct JoinPoint {
@@ -63,6 +52,17 @@ pub struct JoinPoint {
     pub seq: FrameSeq,
     /// What it gets before that.
     pub headers: Headers,
+}
+
+/// What a second log of the same live stream begins with.
+#[derive(Debug, Clone, Default)]
+pub struct Prelude {
+    /// The headers in force before the frames.
+    pub headers: Headers,
+    /// Dts of the latest audio, also if that is not among the frames.
+    pub last_sound: Option<i64>,
+    /// The frames that it is to have.
+    pub frames: Vec<Arc<Frame>>,
 }
 
 /// How long a stream without any sign of video must have run before it counts as audio only.
@@ -123,13 +123,16 @@ impl Log {
             self.has_video = true;
             if flags.is_keyframe {
                 self.awaits_keyframe = false;
-            } else if self.awaits_keyframe && !flags.is_sequence_header {
-                // The next one's header follows from this one.
-                self.detach_next[track.index()] = true;
+            } else if self.awaits_keyframe && flags.standing.is_none() {
+                self.miss(track);
                 return false;
             }
         }
-        self.remember_header(&frame);
+        if track == Track::Video && flags.standing == Some(Slot::MAIN) {
+            // Nobody may start at an older keyframe with this header.
+            self.keyframe = None;
+        }
+        self.headers.put(&frame);
         if flags.is_keyframe && track == Track::Video {
             self.keyframe = Some(JoinPoint {
                 seq: self.end(),
@@ -159,17 +162,47 @@ impl Log {
         self.unbroken_from = self.end();
     }
 
+    /// A frame of this track is left out here: the next one's prepared header follows from that.
+    pub fn miss(&mut self, track: Track) {
+        self.detach_next[track.index()] = true;
+    }
+
     /// Takes over from another log of the same live stream what is in force there before the
     /// frames that come: the headers, and the dts of the latest audio.
     pub fn take_over(&mut self, headers: Headers, last_sound: Option<i64>) {
-        self.has_video |= headers.video.is_some();
+        self.has_video |= headers.has(Track::Video);
         self.headers = headers;
         self.last_sound = last_sound;
     }
 
+    /// What a second log of this live stream begins with: everything from `start` on if its
+    /// readers were there then, else what a new reader would get.
+    pub fn prelude(&self, start: Option<FrameSeq>) -> Prelude {
+        let frames_from = |seq| self.iter_from(seq).map(|entry| Arc::clone(&entry.frame));
+        let (headers, frames) = match (start, self.join_point()) {
+            (Some(start), _) => {
+                let frames = frames_from(start.max(self.first));
+                (Headers::default(), frames.collect())
+            }
+            (None, Some(join)) => (join.headers, frames_from(join.seq).collect()),
+            // Pictures that are there belong to a header that is gone.
+            (None, None) if self.has_video => (self.headers.clone(), Vec::new()),
+            (None, None) => {
+                let frames = frames_from(self.unbroken_from());
+                let frames = frames.filter(|frame| frame.flags().standing.is_none());
+                (self.headers.clone(), frames.collect())
+            }
+        };
+        Prelude {
+            headers,
+            last_sound: self.last_sound,
+            frames,
+        }
+    }
+
     /// Forgets the metadata (`@clearDataFrame`).
     pub fn clear_metadata(&mut self) {
-        self.headers.metadata = None;
+        self.headers.remove(Track::Data, Slot::MAIN);
     }
 
     /// The headers in force at the end of the log.
@@ -250,20 +283,6 @@ impl Log {
         self.entries.range(skip.min(self.entries.len())..)
     }
 
-    fn remember_header(&mut self, frame: &Arc<Frame>) {
-        let slot = match frame.track() {
-            Track::Data if frame.flags().is_sequence_header => &mut self.headers.metadata,
-            Track::Video if frame.flags().is_sequence_header => {
-                // Nobody may start at an older keyframe with this header.
-                self.keyframe = None;
-                &mut self.headers.video
-            }
-            Track::Audio if frame.flags().is_sequence_header => &mut self.headers.audio,
-            _ => return,
-        };
-        *slot = Some(Arc::clone(frame));
-    }
-
     fn evict(&mut self, needed_from: Option<FrameSeq>) {
         let newest = self.entries.back().map_or(0, |entry| entry.frame.dts());
         let keep_from = self.keyframe.as_ref().map(|join| join.seq);
@@ -296,7 +315,7 @@ impl Log {
 }
 
 fn is_sound(frame: &Frame) -> bool {
-    frame.track() == Track::Audio && !frame.flags().is_sequence_header
+    frame.track() == Track::Audio && frame.flags().standing.is_none()
 }
 
 #[cfg(test)]

@@ -14,8 +14,10 @@
 
 mod cursor;
 mod frame;
+mod headers;
 mod log;
 
 pub use cursor::{Cursor, InFlight};
-pub use frame::{Frame, FrameFlags, Separator, Track};
-pub use log::{Entry, FrameSeq, Headers, JoinPoint, Log, LogLimits};
+pub use frame::{Frame, FrameFlags, Separator, Slot, Track};
+pub use headers::Headers;
+pub use log::{Entry, FrameSeq, JoinPoint, Log, LogLimits, Prelude};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::path_pattern::PathPattern;
 use crate::broadcast::LogLimits;
+use crate::media::flv::HevcForm;
 use crate::net::socket::Liveness;
 use crate::rtmp::session;
 
@@ -91,8 +92,8 @@ pub struct PathConfig {
     /// A publisher that was silent for this long loses its name to a new one, wherever that comes
     /// from.
     pub takeover_silence: Duration,
-    /// The form of HEVC for subscribers that did not say what they read.
-    pub hevc: HevcForm,
+    /// The form of HEVC for subscribers that did not say which they read; `None`: as it was sent.
+    pub hevc: Option<HevcForm>,
 }
 
 impl Default for PathConfig {
@@ -105,7 +106,7 @@ impl Default for PathConfig {
             publisher_grace: Duration::from_secs(10),
             takeover: Takeover::SameSource,
             takeover_silence: Duration::from_secs(1),
-            hevc: HevcForm::AsSent,
+            hevc: None,
         }
     }
 }
@@ -134,17 +135,6 @@ pub enum Takeover {
     Always,
     /// Nobody: the old publisher has to end, vanish or time out.
     Never,
-}
-
-/// How HEVC is written for subscribers that did not say which form they read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HevcForm {
-    /// As the publisher sends it.
-    AsSent,
-    /// Enhanced RTMP with FourCC `hvc1`.
-    Hvc1,
-    /// Codec id 12 of the legacy FLV tag, as Chinese cameras and players have it.
-    Codec12,
 }
 
 /// Bounds on connections.

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
+use super::live_stream::LiveStream;
 use super::publisher::Publisher;
 use super::subscriber::{Next, Run, Subscriber, Wire};
 use crate::broadcast::{FrameSeq, Log};
+use crate::media::flv::Form;
 use crate::net::socket;
 use crate::rtmp::chunk::MessageStreamId;
 use crate::rtmp::session::ServerSession;
@@ -50,6 +52,8 @@ pub(super) struct Connection {
     pub(super) session: ServerSession,
     pub(super) app: Box<str>,
     pub(super) tc_url: Box<str>,
+    /// What it can read, by what it declared.
+    pub(super) form: Form,
     pub(super) publisher: Option<Part<Box<Publisher>>>,
     pub(super) subscriber: Option<Part<Subscriber>>,
     pub(super) waiting: Option<Part<Waiting>>,
@@ -95,6 +99,7 @@ impl Connection {
             session,
             app: Box::default(),
             tc_url: Box::default(),
+            form: Form::Legacy(None),
             publisher: None,
             subscriber: None,
             waiting: None,
@@ -243,9 +248,15 @@ impl Connection {
         self.subscriber.as_ref()?.role.place()
     }
 
-    /// Whether its subscriber has not begun all that is in the log, and may.
-    pub(super) fn is_behind(&self, log: &Log) -> bool {
-        self.place().is_some_and(|place| place < log.end())
+    /// Whether its subscriber has not begun all that there is of the live stream, and may.
+    pub(super) fn is_behind(&self, live: &LiveStream) -> bool {
+        let Some(part) = &self.subscriber else {
+            return false;
+        };
+        let end = live
+            .rendition(part.role.form)
+            .map(|rendition| rendition.log().end());
+        part.role.place().is_some_and(|place| Some(place) < end)
     }
 
     /// Takes its subscriber away. What is left of a frame that was begun goes out all the same:

@@ -1,11 +1,14 @@
-//! A live stream as one worker has it: its log, who reads it here, and which workers are fed.
+//! A live stream as one worker has it: its log, its renditions with who reads them here, and which
+//! workers are fed.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::{Flush, PathConfig};
 use super::mail::{Address, Epoch, Feed, FeedContent, StreamName, WorkerId};
+use super::rendition::Rendition;
 use crate::broadcast::{Frame, FrameSeq, Headers, Log, Track};
+use crate::media::flv::Form;
 
 /// Where the frames come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +46,13 @@ pub(super) struct LiveStream {
     pub(super) source: Source,
     /// What holds for it, as it was when it began.
     pub(super) config: PathConfig,
+    /// As it was published. Nobody is sent it: it is where renditions begin.
     log: Log,
-    /// Connections that read the log.
-    pub(super) subscribers: Vec<usize>,
+    /// One for each form that has subscribers here.
+    pub(super) renditions: Vec<Rendition>,
     /// Connections whose `play` waits for a publisher.
     pub(super) waiting: Vec<usize>,
     fed_workers: Vec<FedWorker>,
-    /// No subscriber needs frames before this place: where the slowest stood after the last flush.
-    needed_from: FrameSeq,
     /// When what is in the log must leave for the subscribers.
     pub(super) flush_at: Option<Instant>,
     /// Whether the worker has it in its list of those to flush.
@@ -64,17 +66,58 @@ impl LiveStream {
             source: Source::Absent,
             config,
             log: Log::new(config.log),
-            subscribers: Vec::new(),
+            renditions: Vec::new(),
             waiting: Vec::new(),
             fed_workers: Vec::new(),
-            needed_from: FrameSeq(0),
             flush_at: None,
             is_listed: false,
         }
     }
 
-    pub(super) fn log(&self) -> &Log {
-        &self.log
+    /// What is in force of what is published.
+    pub(super) fn headers(&self) -> &Headers {
+        self.log.headers()
+    }
+
+    /// What subscribers of this form read, if there are any.
+    pub(super) fn rendition(&self, form: Form) -> Option<&Rendition> {
+        self.renditions.iter().find(|other| other.form == form)
+    }
+
+    /// Lets connection `key` read the live stream in this form, made if need be for chunks of
+    /// `chunk_size` bytes. Returns where it starts, if it is here before the first frame.
+    pub(super) fn add_subscriber(
+        &mut self,
+        key: usize,
+        form: Form,
+        chunk_size: usize,
+    ) -> Option<FrameSeq> {
+        let index = self.renditions.iter().position(|other| other.form == form);
+        let index = index.unwrap_or_else(|| {
+            let prelude = self.log.prelude(self.log.start_point());
+            let rendition = Rendition::new(form, self.config.log, chunk_size, prelude);
+            self.renditions.push(rendition);
+            self.renditions.len() - 1
+        });
+        let rendition = &mut self.renditions[index];
+        rendition.subscribers.push(key);
+        rendition.log().start_point()
+    }
+
+    /// Connection `key` reads no more.
+    pub(super) fn remove_subscriber(&mut self, key: usize) {
+        for rendition in &mut self.renditions {
+            rendition.subscribers.retain(|other| *other != key);
+        }
+        self.renditions
+            .retain(|other| !other.subscribers.is_empty());
+    }
+
+    /// Everybody who reads it here.
+    pub(super) fn subscribers(&self) -> impl Iterator<Item = usize> {
+        self.renditions
+            .iter()
+            .flat_map(|rendition| rendition.subscribers.iter().copied())
     }
 
     pub(super) fn epoch(&self) -> Option<Epoch> {
@@ -88,13 +131,13 @@ impl LiveStream {
 
     /// Whether anybody on this worker reads it or waits for it.
     pub(super) fn has_audience(&self) -> bool {
-        !self.subscribers.is_empty() || !self.waiting.is_empty()
+        !self.renditions.is_empty() || !self.waiting.is_empty()
     }
 
     /// A new publisher: `audience` is to be fed if it is here.
     pub(super) fn start(&mut self, source: Source, audience: &[WorkerId]) {
         self.source = source;
-        self.log.break_off();
+        self.break_off();
         self.fed_workers.clear();
         for worker in audience {
             self.add_fed_worker(*worker);
@@ -133,17 +176,16 @@ impl LiveStream {
     pub(super) fn take_feed(&mut self, content: FeedContent, now: Instant) {
         let frames = match content {
             FeedContent::Frames(frames) => frames,
-            FeedContent::Start {
-                headers,
-                last_sound,
-                frames,
-            } => {
-                self.log.break_off();
-                self.log.take_over(headers.clone(), last_sound);
+            FeedContent::Start(prelude) => {
+                self.break_off();
+                for rendition in &mut self.renditions {
+                    rendition.take_over(&prelude.headers, prelude.last_sound);
+                }
+                self.log
+                    .take_over(prelude.headers.clone(), prelude.last_sound);
                 // Those who read already need the headers too, ahead of the frames.
-                let headers = [headers.metadata, headers.video, headers.audio];
-                let mut all: Vec<_> = headers.into_iter().flatten().collect();
-                all.extend(frames);
+                let mut all: Vec<_> = prelude.headers.iter().cloned().collect();
+                all.extend(prelude.frames);
                 all
             }
         };
@@ -152,13 +194,18 @@ impl LiveStream {
         }
     }
 
-    /// A flush is done; the slowest subscriber stands at `slowest`.
-    pub(super) fn flushed(&mut self, slowest: FrameSeq) {
-        self.needed_from = slowest;
-    }
-
     pub(super) fn clear_metadata(&mut self) {
         self.log.clear_metadata();
+        for rendition in &mut self.renditions {
+            rendition.clear_metadata();
+        }
+    }
+
+    fn break_off(&mut self) {
+        self.log.break_off();
+        for rendition in &mut self.renditions {
+            rendition.break_off();
+        }
     }
 
     /// Another worker wants the frames.
@@ -190,7 +237,7 @@ impl LiveStream {
         let mut overflows = 0;
         for worker in &mut self.fed_workers {
             let content = if !worker.is_current {
-                Self::start_of(&self.log, worker.start)
+                FeedContent::Start(self.log.prelude(worker.start))
             } else if worker.batch.is_empty() {
                 continue;
             } else {
@@ -223,28 +270,16 @@ impl LiveStream {
             .any(|worker| !worker.is_current || !worker.batch.is_empty())
     }
 
-    /// What a worker is given first: everything from `start` on if it was there before the first
-    /// frame, else what a new reader gets.
-    fn start_of(log: &Log, start: Option<FrameSeq>) -> FeedContent {
-        let (from, headers) = match (start, log.join_point()) {
-            (Some(start), _) => (start.max(log.first()), Headers::default()),
-            (None, Some(join)) => (join.seq, join.headers),
-            (None, None) => (log.end(), log.headers().clone()),
-        };
-        FeedContent::Start {
-            headers,
-            last_sound: log.last_sound(),
-            frames: log
-                .iter_from(from)
-                .map(|entry| Arc::clone(&entry.frame))
-                .collect(),
-        }
-    }
-
     fn append(&mut self, frame: Arc<Frame>, now: Instant) {
         let track = frame.track();
-        let needed_from = self.has_audience().then_some(self.needed_from);
-        if !self.log.append(frame, needed_from) || self.subscribers.is_empty() {
+        let mut is_due = false;
+        for rendition in &mut self.renditions {
+            is_due |= rendition.take(&frame);
+        }
+        // Workers that wait for a start want all from there; renditions are made of what is new.
+        let starts = self.fed_workers.iter().filter_map(|worker| worker.start);
+        self.log.append(frame, starts.min());
+        if !is_due {
             return;
         }
         let due = match self.config.flush {

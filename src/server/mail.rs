@@ -13,7 +13,7 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 
 use super::config::Config;
-use crate::broadcast::{Frame, Headers};
+use crate::broadcast::{Frame, Prelude};
 use crate::net::mailbox::Mailbox;
 
 /// A live stream's name: app + "/" + stream key.
@@ -57,13 +57,8 @@ pub(super) struct Feed {
 /// What a [`Feed`] carries.
 #[derive(Debug)]
 pub(super) enum FeedContent {
-    /// A start, or a new start after frames were missed: the headers in force, then frames from a
-    /// keyframe on (none, when there was no keyframe yet). The dts is that of the latest audio.
-    Start {
-        headers: Headers,
-        last_sound: Option<i64>,
-        frames: Vec<Arc<Frame>>,
-    },
+    /// A start, or a new start after frames were missed.
+    Start(Prelude),
     /// Frames that follow on the last ones.
     Frames(Vec<Arc<Frame>>),
 }

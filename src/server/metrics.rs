@@ -39,6 +39,8 @@ pub struct Metrics {
     pub frames: Counter,
     /// Timestamps of publishers that had to be mended.
     pub mended_timestamps: Counter,
+    /// Audio and video bodies of publishers that had to be put right.
+    pub mended_bodies: Counter,
     /// Bytes received.
     pub bytes_received: Counter,
     /// Bytes sent.

@@ -6,7 +6,7 @@
 //!   socket ─► Connection ─► ServerSession ─► requests ─► Registry (control plane, one lock)
 //!                              │ media
 //!                              ▼
-//!                          Publisher ─► Frame ─► LiveStream (Log) ─► Subscriber ─► socket
+//!                          Publisher ─► Frame ─► LiveStream ─► Rendition (Log) ─► Subscriber ─► socket
 //!                                                    └─ Feed, once per interested worker
 //! ```
 //! A connection lives and dies on one worker. Per frame no lock is taken and no thread but the
@@ -17,6 +17,7 @@
 mod admission;
 mod config;
 mod connection;
+mod framing;
 mod listener;
 mod live_stream;
 mod mail;
@@ -25,13 +26,12 @@ mod path_pattern;
 mod posts;
 mod publisher;
 mod registry;
+mod rendition;
 mod requests;
 mod subscriber;
 mod worker;
 
-pub use config::{
-    Config, Flush, HevcForm, PathConfig, PathRule, ServerLimits, ServerTimers, Takeover,
-};
+pub use config::{Config, Flush, PathConfig, PathRule, ServerLimits, ServerTimers, Takeover};
 pub use listener::{ReloadHandle, Server, StartError, StopHandle};
 pub use metrics::{Counter, Metrics};
 pub use path_pattern::{PathPattern, PathPatternError};

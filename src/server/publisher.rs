@@ -1,27 +1,33 @@
 //! A publisher: its messages put on the live stream's timeline and made into shared frames.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::framing::{self, Framer};
 use super::mail::{Epoch, StreamName};
 use super::registry::Pulse;
-use crate::broadcast::{Frame, FrameFlags, Headers, Separator, Track};
-use crate::media::flv;
+use crate::broadcast::{Frame, FrameFlags, Headers, Slot, Track};
+use crate::media::flv::{Fault, Faults, Mender};
 use crate::rtmp::MediaKind;
-use crate::rtmp::chunk::{ChunkStreamId, MessageStreamId, Payload, header};
-use crate::rtmp::message::MessageType;
+use crate::rtmp::chunk::{MessageStreamId, Payload};
 use crate::rtmp::timestamp::{Mend, Timeline};
 
 /// Between the last frame of a publisher that vanished and the first of its successor.
 const RESUME_GAP_MS: i64 = 40;
 
-/// The message type and the chunk stream on which a track is relayed.
-pub(super) fn lane(track: Track) -> (MessageType, ChunkStreamId) {
-    match track {
-        Track::Audio => (MessageType::AUDIO, ChunkStreamId::AUDIO),
-        Track::Video => (MessageType::VIDEO, ChunkStreamId::VIDEO),
-        Track::Data => (MessageType::DATA_AMF0, ChunkStreamId::DATA),
-    }
+/// What became of one message: a header that was missing, and the message itself.
+pub(super) type Made = [Option<Frame>; 2];
+
+/// Something that had to be put right; `Display` follows on "the publisher".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Remedy {
+    /// Of a timestamp.
+    #[error("sends {0}")]
+    Time(Mend),
+    /// Of a body.
+    #[error("{0}")]
+    Body(Fault),
 }
 
 /// An accepted `publish`.
@@ -32,12 +38,13 @@ pub(super) struct Publisher {
     pub(super) epoch: Epoch,
     pulse: Arc<Pulse>,
     timeline: Timeline,
-    /// By track: dts of the last frame made.
-    last_dts: [Option<i64>; 3],
-    chunk_size: usize,
-    /// What was done to timestamps and not told yet; kinds that were told, in order of time.
+    framer: Framer,
+    mender: Mender,
+    /// What was put right in the last message.
     mend: Option<Mend>,
-    told: Vec<Mend>,
+    faults: Faults,
+    /// What was told of already, in order of time.
+    told: Vec<Remedy>,
 }
 
 impl Publisher {
@@ -57,14 +64,16 @@ impl Publisher {
             epoch,
             pulse,
             timeline: Timeline::starting_at(start),
-            last_dts: [None; 3],
-            chunk_size,
+            framer: Framer::new(chunk_size),
+            mender: Mender::new(),
             mend: None,
+            faults: Faults::default(),
             told: Vec::new(),
         }
     }
 
-    /// Audio or video to a frame; `None` for a sequence header that is in force already.
+    /// Audio or video to frames: put right where it is wrong. Nothing comes of a header that is in
+    /// force already.
     pub(super) fn media(
         &mut self,
         kind: MediaKind,
@@ -72,222 +81,86 @@ impl Publisher {
         payload: Payload,
         in_force: &Headers,
         uptime: Duration,
-    ) -> Option<Frame> {
-        let (track, flags, header) = match kind {
-            MediaKind::Audio => (
-                Track::Audio,
-                FrameFlags {
-                    is_sequence_header: flv::is_audio_sequence_header(payload.as_slice()),
-                    ..FrameFlags::default()
-                },
-                &in_force.audio,
-            ),
-            MediaKind::Video => (
-                Track::Video,
-                video_flags(payload.as_slice()),
-                &in_force.video,
-            ),
+    ) -> Made {
+        let track = match kind {
+            MediaKind::Audio => Track::Audio,
+            MediaKind::Video => Track::Video,
         };
-        if flags.is_sequence_header {
-            if is_same(header, &payload) {
+        let mended = self
+            .mender
+            .mend(payload.as_slice(), framing::tag_kind(track));
+        self.faults = mended.faults;
+        let header = mended.header.map(|body| Payload::from(&body[..]));
+        let body = match mended.body {
+            Some(Cow::Borrowed(_)) => Some(payload),
+            Some(Cow::Owned(body)) => Some(Payload::from(&body[..])),
+            None => None,
+        };
+        let mut make = |payload: Payload| {
+            let flags = framing::flags(track, payload.as_slice());
+            let Some(slot) = flags.standing else {
+                let stamp = self.timeline.advance(kind, timestamp);
+                self.mend = stamp.mend;
+                return Some(self.framer.frame(track, stamp.dts, flags, payload));
+            };
+            if is_same(in_force, track, slot, &payload) {
                 return None;
             }
             // Encoders stamp headers with 0 in mid-stream; they are no part of the timeline.
-            let dts = self.last_dts[track.index()].unwrap_or_else(|| self.newest_dts());
-            return Some(self.frame(track, dts, flags, payload));
-        }
-        let stamp = self.timeline.advance(kind, timestamp);
-        self.mend = stamp.mend;
-        let frame = self.frame(track, stamp.dts, flags, payload);
+            let dts = self.framer.last_dts(track);
+            let dts = dts.unwrap_or_else(|| self.newest_dts());
+            Some(self.framer.frame(track, dts, flags, payload))
+        };
+        let made = [header, body].map(|payload| payload.and_then(&mut make));
         self.pulse.beat(uptime, self.newest_dts());
-        Some(frame)
+        made
     }
 
     /// Metadata to a frame; `None` when it is in force already (GStreamer repeats it often).
     pub(super) fn metadata(&mut self, payload: Payload, in_force: &Headers) -> Option<Frame> {
-        if is_same(&in_force.metadata, &payload) {
+        if is_same(in_force, Track::Data, Slot::MAIN, &payload) {
             return None;
         }
         let flags = FrameFlags {
-            is_sequence_header: true,
+            standing: Some(Slot::MAIN),
             ..FrameFlags::default()
         };
         let dts = self.newest_dts();
-        Some(self.frame(Track::Data, dts, flags, payload))
+        Some(self.framer.frame(Track::Data, dts, flags, payload))
     }
 
     /// Any other data message to a frame, at the place on the timeline where it came.
     pub(super) fn data(&mut self, payload: Payload) -> Frame {
         let dts = self.newest_dts();
-        self.frame(Track::Data, dts, FrameFlags::default(), payload)
+        self.framer
+            .frame(Track::Data, dts, FrameFlags::default(), payload)
     }
 
-    /// What had to be done to the timestamp of the last frame, if anything, and whether it is the
-    /// first time that this is done to this publisher.
-    pub(super) fn take_mend(&mut self) -> Option<(Mend, bool)> {
-        let mend = self.mend.take()?;
-        let is_first = !self.told.contains(&mend);
-        if is_first {
-            self.told.push(mend);
-        }
-        Some((mend, is_first))
+    /// What had to be put right in the last message, and whether it is the first time for this
+    /// publisher.
+    pub(super) fn take_remedies(&mut self) -> impl Iterator<Item = (Remedy, bool)> {
+        let time = self.mend.take().map(Remedy::Time);
+        let bodies = std::mem::take(&mut self.faults).iter().map(Remedy::Body);
+        bodies.chain(time).map(|remedy| {
+            let is_first = !self.told.contains(&remedy);
+            if is_first {
+                self.told.push(remedy);
+            }
+            (remedy, is_first)
+        })
     }
 
     fn newest_dts(&self) -> i64 {
-        let newest = self.last_dts.iter().flatten().max();
-        newest.copied().unwrap_or_else(|| self.timeline.start())
-    }
-
-    fn frame(&mut self, track: Track, dts: i64, flags: FrameFlags, payload: Payload) -> Frame {
-        let (message_type, csid) = lane(track);
-        let previous = self.last_dts[track.index()].replace(dts);
-        let delta = previous
-            .and_then(|previous| u32::try_from(dts - previous).ok())
-            .filter(|delta| *delta < header::TIMESTAMP_EXTENDED);
-        let prepared = header::fmt1(csid, delta.unwrap_or(0), payload.len(), message_type);
-        let (bytes, body_start) = payload.into_parts();
-        let separator = Separator {
-            byte: header::fmt3(csid),
-            stride: self.chunk_size,
-        };
-        let flags = FrameFlags {
-            is_detached: delta.is_none(),
-            ..flags
-        };
-        Frame::new(track, dts, flags, bytes, body_start, &prepared, separator)
+        let newest = self.framer.newest_dts();
+        newest.unwrap_or_else(|| self.timeline.start())
     }
 }
 
-fn is_same(in_force: &Option<Arc<Frame>>, payload: &Payload) -> bool {
+fn is_same(in_force: &Headers, track: Track, slot: Slot, payload: &Payload) -> bool {
     in_force
-        .as_ref()
+        .get(track, slot)
         .is_some_and(|frame| frame.body() == payload.as_slice())
 }
 
-fn video_flags(body: &[u8]) -> FrameFlags {
-    let is_sequence_header = flv::is_video_sequence_header(body);
-    FrameFlags {
-        is_keyframe: !is_sequence_header && flv::is_keyframe(body),
-        is_sequence_header,
-        is_detached: false,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEYFRAME: &[u8] = &[0x17, 1, 0, 0, 0, 1, 2, 3];
-    const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 9];
-    const VIDEO_HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1, 100, 0, 31];
-    const SOUND: &[u8] = &[0xAF, 1, 7];
-
-    fn publisher(resume_after: Option<i64>) -> Publisher {
-        Publisher::new(
-            MessageStreamId(1),
-            "live/cam".into(),
-            Epoch(1),
-            Arc::default(),
-            resume_after,
-            4096,
-        )
-    }
-
-    fn wire(frame: &Frame) -> Vec<u8> {
-        let mut slices = Vec::new();
-        frame.push_wire(0, &mut slices);
-        slices.iter().flat_map(|slice| slice.to_vec()).collect()
-    }
-
-    #[test]
-    fn frames_carry_the_delta_to_the_frame_before_them_on_their_track() {
-        let mut publisher = publisher(None);
-        let mut media = |kind, timestamp, body: &[u8]| {
-            let headers = Headers::default();
-            let frame = publisher.media(kind, timestamp, body.into(), &headers, Duration::ZERO);
-            frame.expect("nothing is repeated here")
-        };
-        let first = media(MediaKind::Video, 9_000_000, KEYFRAME);
-        assert!(first.flags().is_detached && first.flags().is_keyframe);
-        assert_eq!(first.dts(), 0);
-        let sound = media(MediaKind::Audio, 9_000_010, SOUND);
-        assert!(sound.flags().is_detached);
-        let next = media(MediaKind::Video, 9_000_040, INTER);
-        assert!(!next.flags().is_detached && !next.flags().is_keyframe);
-        assert_eq!(wire(&next)[..8], [0x46, 0, 0, 40, 0, 0, 6, 9]);
-        assert_eq!(wire(&next)[8..], *INTER);
-    }
-
-    #[test]
-    fn a_header_that_is_in_force_is_left_out_and_takes_no_part_in_time() {
-        let mut publisher = publisher(None);
-        let mut headers = Headers::default();
-        let mut media = |headers: &Headers, timestamp, body: &[u8]| {
-            publisher.media(
-                MediaKind::Video,
-                timestamp,
-                body.into(),
-                headers,
-                Duration::ZERO,
-            )
-        };
-        let header = media(&headers, 0, VIDEO_HEADER).expect("new");
-        assert!(header.flags().is_sequence_header && !header.flags().is_keyframe);
-        headers.video = Some(Arc::new(header));
-        assert!(media(&headers, 0, VIDEO_HEADER).is_none());
-        let key = media(&headers, 16_779_890, KEYFRAME).expect("a picture");
-        assert_eq!(key.dts(), 0);
-        assert!(media(&headers, 0, &[0x17, 0, 0, 0, 0, 2]).is_some());
-        let next = media(&headers, 16_779_930, INTER).expect("a picture");
-        assert_eq!(next.dts(), 40);
-    }
-
-    #[test]
-    fn mended_timestamps_are_told_once_for_each_kind() {
-        let mut publisher = publisher(None);
-        let mut mend_at = |timestamp| {
-            let headers = Headers::default();
-            publisher.media(
-                MediaKind::Video,
-                timestamp,
-                INTER.into(),
-                &headers,
-                Duration::ZERO,
-            );
-            publisher.take_mend()
-        };
-        assert_eq!(mend_at(0), None);
-        assert_eq!(mend_at(40), None);
-        assert_eq!(mend_at(9_000_000), Some((Mend::Outlier, true)));
-        assert_eq!(mend_at(80), None);
-        assert_eq!(mend_at(8_000_000), Some((Mend::Outlier, false)));
-    }
-
-    #[test]
-    fn a_successor_goes_on_behind_its_predecessor() {
-        let mut publisher = publisher(Some(5000));
-        let headers = Headers::default();
-        let frame = publisher
-            .media(
-                MediaKind::Video,
-                77,
-                KEYFRAME.into(),
-                &headers,
-                Duration::ZERO,
-            )
-            .expect("a picture");
-        assert_eq!(frame.dts(), 5000 + RESUME_GAP_MS);
-    }
-
-    #[test]
-    fn repeated_metadata_is_left_out() {
-        let mut publisher = publisher(None);
-        let mut headers = Headers::default();
-        let frame = publisher
-            .metadata(b"one"[..].into(), &headers)
-            .expect("new");
-        headers.metadata = Some(Arc::new(frame));
-        assert!(publisher.metadata(b"one"[..].into(), &headers).is_none());
-        assert!(publisher.metadata(b"two"[..].into(), &headers).is_some());
-    }
-}
+mod tests;

@@ -6,11 +6,12 @@ use std::time::Instant;
 use super::connection::{Closing, Part, Waiting};
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Epoch, Post, StreamName};
-use super::publisher::Publisher;
+use super::publisher::{Made, Publisher, Remedy};
 use super::registry::Origin;
 use super::subscriber::Subscriber;
 use super::worker::Worker;
-use crate::broadcast::{Frame, Headers, Track};
+use crate::broadcast::{Headers, Log, Track};
+use crate::media::flv::{Form, FourCc};
 use crate::rtmp::MediaKind;
 use crate::rtmp::chunk::MessageStreamId;
 use crate::rtmp::session::{ConnectRequest, Note, Refusal, ServerEvent};
@@ -37,7 +38,7 @@ impl Worker {
                 });
             }
             ServerEvent::Metadata(payload) => self.publish(key, now, |publisher, headers| {
-                publisher.metadata(payload, headers)
+                [publisher.metadata(payload, headers), None]
             }),
             ServerEvent::ClearMetadata => {
                 if let Some(part) = &self.connections[key].publisher {
@@ -45,7 +46,9 @@ impl Worker {
                 }
             }
             ServerEvent::Data { payload, .. } => {
-                self.publish(key, now, |publisher, _| Some(publisher.data(payload)));
+                self.publish(key, now, |publisher, _| {
+                    [Some(publisher.data(payload)), None]
+                });
             }
             ServerEvent::Unpublished(_) => self.on_unpublished(key, now),
             ServerEvent::PlayStopped(_) => self.leave_stream(key, "stopped"),
@@ -63,6 +66,10 @@ impl Worker {
             request.app_path(),
             request.flash_version
         );
+        let capabilities = &request.capabilities;
+        let reads = |fourcc: FourCc| capabilities.reads(fourcc);
+        let several_tracks = capabilities.multitrack && capabilities.mod_ex;
+        connection.form = Form::for_peer(reads, several_tracks);
         connection.app = request.app.into_boxed_str();
         connection.tc_url = request.tc_url.into_boxed_str();
         connection.session.accept_connect();
@@ -205,14 +212,19 @@ impl Worker {
     }
 
     fn admit(&mut self, key: usize, msid: MessageStreamId, stream: usize, now: Instant) {
+        let chunk_size = self.chunk_size();
         let connection = &mut self.connections[key];
         connection.session.accept_play(now, msid);
         let live = &mut self.streams[stream];
+        let form = match connection.form {
+            Form::Legacy(None) => Form::Legacy(live.config.hevc),
+            declared => declared,
+        };
+        let start = live.add_subscriber(key, form, chunk_size);
         connection.subscriber = Some(Part {
             stream,
-            role: Subscriber::new(msid, live.log().start_point()),
+            role: Subscriber::new(msid, form, start),
         });
-        live.subscribers.push(key);
         self.shared.metrics.plays.add(1);
         log::info!("{}: plays {}", connection.peer, live.name);
     }
@@ -240,13 +252,13 @@ impl Worker {
         self.after_audience_left(part.stream);
     }
 
-    /// Makes a frame of what connection `key` sent, and publishes it; nothing for a connection
+    /// Makes frames of what connection `key` sent, and publishes them; nothing for a connection
     /// that does not publish.
     fn publish(
         &mut self,
         key: usize,
         now: Instant,
-        make: impl FnOnce(&mut Publisher, &Headers) -> Option<Frame>,
+        make: impl FnOnce(&mut Publisher, &Headers) -> Made,
     ) {
         let connection = &mut self.connections[key];
         let Some(part) = &mut connection.publisher else {
@@ -254,17 +266,20 @@ impl Worker {
         };
         let slot = part.stream;
         let live = &mut self.streams[slot];
-        if let Some(frame) = make(&mut part.role, live.log().headers()) {
+        for frame in make(&mut part.role, live.headers()).into_iter().flatten() {
             live.publish(frame, now);
             self.frames += 1;
-            if let Some((mend, is_first)) = part.role.take_mend() {
-                self.shared.metrics.mended_timestamps.add(1);
-                if is_first {
-                    log::info!("{}: {} sends {mend}", connection.peer, live.name);
-                }
-            }
-            self.note_stream(slot);
         }
+        for (remedy, is_first) in part.role.take_remedies() {
+            match remedy {
+                Remedy::Time(_) => self.shared.metrics.mended_timestamps.add(1),
+                Remedy::Body(_) => self.shared.metrics.mended_bodies.add(1),
+            }
+            if is_first {
+                log::info!("{}: {} {remedy}", connection.peer, live.name);
+            }
+        }
+        self.note_stream(slot);
     }
 
     /// The publisher said goodbye: its live stream ends at once.
@@ -358,26 +373,26 @@ impl Worker {
             return;
         };
         let mut ended = live.end(self.config.for_path(&live.name));
-        let (behind, done): (Vec<_>, Vec<_>) = std::mem::take(&mut ended.subscribers)
-            .into_iter()
-            .partition(|key| self.connections[*key].is_behind(ended.log()));
+        let (behind, done): (Vec<_>, Vec<_>) = ended
+            .subscribers()
+            .partition(|key| self.connections[*key].is_behind(&ended));
         for key in done {
+            ended.remove_subscriber(key);
             self.end_play(key);
         }
         if !behind.is_empty() {
-            self.let_drain(ended, behind, now);
+            self.let_drain(ended, &behind, now);
         }
         self.after_audience_left(stream);
     }
 
     /// Moves subscribers that lag out of the way of the name's next publisher, with the log of the
     /// live stream that has ended.
-    fn let_drain(&mut self, mut ended: LiveStream, behind: Vec<usize>, now: Instant) {
+    fn let_drain(&mut self, ended: LiveStream, behind: &[usize], now: Instant) {
         let epoch = ended.epoch().unwrap_or_default();
-        ended.subscribers.clone_from(&behind);
         let slot = self.streams.insert(ended);
         for key in behind {
-            if let Some(part) = &mut self.connections[key].subscriber {
+            if let Some(part) = &mut self.connections[*key].subscriber {
                 part.stream = slot;
             }
         }
@@ -392,8 +407,8 @@ impl Worker {
             return;
         };
         let live = &mut self.streams[stream];
-        if live.is_ended() && !connection.is_behind(live.log()) {
-            live.subscribers.retain(|other| *other != key);
+        if live.is_ended() && !connection.is_behind(live) {
+            live.remove_subscriber(key);
             self.end_play(key);
             self.after_audience_left(stream);
         }
@@ -401,8 +416,10 @@ impl Worker {
 
     /// The rest of a live stream that is over was not taken in time.
     pub(super) fn end_draining(&mut self, stream: usize) {
-        for key in std::mem::take(&mut self.streams[stream].subscribers) {
-            self.end_play(key);
+        for rendition in std::mem::take(&mut self.streams[stream].renditions) {
+            for key in rendition.subscribers {
+                self.end_play(key);
+            }
         }
         self.after_audience_left(stream);
     }
@@ -427,7 +444,7 @@ impl Worker {
             (None, None) => return,
         };
         let live = &mut self.streams[stream];
-        live.subscribers.retain(|other| *other != key);
+        live.remove_subscriber(key);
         live.waiting.retain(|other| *other != key);
         log::info!("{}: plays {} no more ({why})", connection.peer, live.name);
         self.after_audience_left(stream);
@@ -462,14 +479,9 @@ impl Worker {
 
     fn on_paused(&mut self, key: usize, is_paused: bool) {
         let chunk_size = self.config.session.chunk_size;
-        let connection = &mut self.connections[key];
-        connection.collect_output();
-        if let Some(mut part) = connection.subscriber.take() {
-            let log = self.streams[part.stream].log();
-            part.role
-                .set_paused(is_paused, log, connection.output(), chunk_size);
-            connection.subscriber = Some(part);
-        }
+        self.change_play(key, |subscriber, log, output| {
+            subscriber.set_paused(is_paused, log, output, chunk_size);
+        });
     }
 
     fn on_receive(&mut self, key: usize, kind: MediaKind, is_wanted: bool) {
@@ -478,14 +490,26 @@ impl Worker {
             MediaKind::Audio => Track::Audio,
             MediaKind::Video => Track::Video,
         };
+        self.change_play(key, |subscriber, log, output| {
+            subscriber.set_wanted(track, is_wanted, log, output, chunk_size);
+        });
+    }
+
+    /// Lets connection `key` go on in another way with what it plays, if it plays.
+    fn change_play(
+        &mut self,
+        key: usize,
+        change: impl FnOnce(&mut Subscriber, &Log, &mut Vec<u8>),
+    ) {
         let connection = &mut self.connections[key];
         connection.collect_output();
-        if let Some(mut part) = connection.subscriber.take() {
-            let log = self.streams[part.stream].log();
-            part.role
-                .set_wanted(track, is_wanted, log, connection.output(), chunk_size);
-            connection.subscriber = Some(part);
+        let Some(mut part) = connection.subscriber.take() else {
+            return;
+        };
+        if let Some(rendition) = self.streams[part.stream].rendition(part.role.form) {
+            change(&mut part.role, rendition.log(), connection.output());
         }
+        connection.subscriber = Some(part);
     }
 
     /// A rule was broken without harm: said once per connection and rule, counted always.

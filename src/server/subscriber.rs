@@ -7,8 +7,9 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::publisher::lane;
+use super::framing::lane;
 use crate::broadcast::{Cursor, Frame, FrameSeq, Headers, InFlight, JoinPoint, Log, Track};
+use crate::media::flv::Form;
 use crate::rtmp::chunk::{ChunkStreamId, MessageStreamId, encode_message, header};
 use crate::rtmp::message::MessageType;
 
@@ -23,6 +24,8 @@ const RUN_BYTES: usize = 512 * 1024;
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) msid: MessageStreamId,
+    /// What it can read: the rendition that it is sent.
+    pub(super) form: Form,
     /// Where it reads; `None` until there is a place to join.
     cursor: Option<Cursor>,
     /// A begun frame; goes before everything else.
@@ -127,9 +130,10 @@ pub(super) enum Next {
 impl Subscriber {
     /// `start` is where it reads when it was here before the live stream's first frame; otherwise
     /// it joins what there is.
-    pub(super) fn new(msid: MessageStreamId, start: Option<FrameSeq>) -> Self {
+    pub(super) fn new(msid: MessageStreamId, form: Form, start: Option<FrameSeq>) -> Self {
         Self {
             msid,
+            form,
             cursor: start.map(|seq| Cursor { seq }),
             in_flight: None,
             base: None,
@@ -187,12 +191,7 @@ impl Subscriber {
             .get(cursor.seq)
             .map_or_else(|| self.start_dts(), |entry| entry.frame.dts());
         let headers = log.headers();
-        let sequence_header = match track {
-            Track::Audio => &headers.audio,
-            Track::Video => &headers.video,
-            Track::Data => &None,
-        };
-        if let Some(frame) = sequence_header {
+        for frame in headers.iter().filter(|frame| frame.track() == track) {
             self.copy_whole(frame, now, out, chunk_size);
         }
     }
@@ -328,7 +327,7 @@ impl Subscriber {
         if frame.flags().is_keyframe {
             self.awaits_keyframe = false;
         }
-        self.awaits_keyframe && !frame.flags().is_sequence_header
+        self.awaits_keyframe && frame.flags().standing.is_none()
     }
 
     fn collect_run<'log>(&self, log: &'log Log, start: FrameSeq, run: &mut Option<Run<'log>>) {
@@ -356,8 +355,7 @@ impl Subscriber {
     }
 
     fn send_headers(&self, headers: &Headers, dts: i64, out: &mut Vec<u8>, chunk_size: u32) {
-        let in_order = [&headers.metadata, &headers.video, &headers.audio];
-        for frame in in_order.into_iter().flatten() {
+        for frame in headers.iter() {
             if self.is_wanted[frame.track().index()] {
                 self.copy_whole(frame, dts, out, chunk_size);
             }
@@ -397,7 +395,7 @@ fn first_dts(log: &Log, seq: FrameSeq) -> Option<i64> {
     let first_of = |track| {
         log.iter_from(seq)
             .map(|entry| &entry.frame)
-            .find(|frame| frame.track() == track && !frame.flags().is_sequence_header)
+            .find(|frame| frame.track() == track && frame.flags().standing.is_none())
             .map(|frame| frame.dts())
     };
     let picture = first_of(Track::Video);

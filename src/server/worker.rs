@@ -253,44 +253,46 @@ impl Worker {
         };
         live.flush_at = None;
         let chunk_size = self.config.session.chunk_size;
-        let mut run = None;
         let mut bytes = 0;
         let mut laps = 0;
         let mut failed = Vec::new();
-        let mut slowest = live.log().end();
-        for &key in &live.subscribers {
-            let Some(connection) = self.connections.get_mut(key) else {
-                continue;
-            };
-            if connection.closing != Closing::No {
-                continue;
-            }
-            self.sending_to = Some(key);
-            if !connection.can_write {
+        for rendition in &mut live.renditions {
+            let mut run = None;
+            let mut slowest = rendition.log().end();
+            for &key in &rendition.subscribers {
+                let Some(connection) = self.connections.get_mut(key) else {
+                    continue;
+                };
+                if connection.closing != Closing::No {
+                    continue;
+                }
+                self.sending_to = Some(key);
+                if connection.can_write {
+                    let log = Some(rendition.log());
+                    match connection.send(log, &mut run, chunk_size, now) {
+                        Ok(sent) => {
+                            bytes += sent.bytes as u64;
+                            laps += sent.laps;
+                            if sent.has_more && !mem::replace(&mut connection.is_queued, true) {
+                                self.queue.push(key);
+                            }
+                            if !connection.can_write {
+                                Self::arm(connection, &mut self.timers, &self.config, key);
+                            }
+                        }
+                        Err(error) => {
+                            failed.push((key, error));
+                            continue;
+                        }
+                    }
+                }
                 slowest = connection
                     .place()
                     .map_or(slowest, |place| slowest.min(place));
-                continue;
             }
-            match connection.send(Some(live.log()), &mut run, chunk_size, now) {
-                Ok(sent) => {
-                    bytes += sent.bytes as u64;
-                    laps += sent.laps;
-                    slowest = connection
-                        .place()
-                        .map_or(slowest, |place| slowest.min(place));
-                    if sent.has_more && !mem::replace(&mut connection.is_queued, true) {
-                        self.queue.push(key);
-                    }
-                    if !connection.can_write {
-                        Self::arm(connection, &mut self.timers, &self.config, key);
-                    }
-                }
-                Err(error) => failed.push((key, error)),
-            }
+            self.sending_to = None;
+            rendition.flushed(slowest);
         }
-        self.sending_to = None;
-        live.flushed(slowest);
         self.shared.metrics.bytes_sent.add(bytes);
         if laps > 0 {
             self.shared.metrics.laps.add(laps);
@@ -459,10 +461,10 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(());
         };
-        let log = connection
-            .subscriber
-            .as_ref()
-            .map(|part| self.streams[part.stream].log());
+        let log = connection.subscriber.as_ref().and_then(|part| {
+            let rendition = self.streams[part.stream].rendition(part.role.form)?;
+            Some(rendition.log())
+        });
         let chunk_size = self.config.session.chunk_size;
         let sent = connection
             .send(log, &mut None, chunk_size, now)

@@ -92,7 +92,7 @@ fn there_and_back_is_the_file_byte_for_byte() {
             [b'a', b'v', b'c', b'1'] | [b'm', b'p', b'4', b'a']
         ));
     }
-    for form in [HevcForm::CodecId12, HevcForm::Enhanced].map(Form::Legacy) {
+    for form in [HevcForm::CodecId12, HevcForm::Enhanced].map(|hevc| Form::Legacy(Some(hevc))) {
         for tag in &tags {
             assert_eq!(convert(&tag.body, tag.kind, form), Converted::AsItIs);
         }

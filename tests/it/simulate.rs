@@ -30,55 +30,6 @@ const SOUNDS_MIN: usize = 130;
 /// says.
 const LEAP_MAX_MS: u32 = 1000;
 
-/// Cameras that our server does not serve yet as it should, and what is wrong. A camera that is
-/// here and works fails the test too: take it off the list.
-const FAILING: &[(&str, &str)] = &[
-    (
-        "openipc",
-        "no sequence header is built from in-band SPS and PPS",
-    ),
-    (
-        "no-avc-header",
-        "no sequence header is built from in-band SPS and PPS",
-    ),
-    (
-        "no-hevc-header",
-        "no sequence header is built from in-band VPS, SPS and PPS",
-    ),
-    (
-        "adts",
-        "ADTS headers inside AAC packets reach the subscriber",
-    ),
-    (
-        "dji-m350",
-        "NAL units and packets of no bytes reach the subscriber",
-    ),
-    (
-        "dji-osmo",
-        "sound that comes before its sequence header reaches the subscriber",
-    ),
-    (
-        "empty-aac",
-        "AAC bodies of no content reach the subscriber, sequence headers among them",
-    ),
-    (
-        "annexb",
-        "start codes inside AVC packets reach the subscriber",
-    ),
-    (
-        "phone-turned-in-band",
-        "other SPS and PPS in band make no new sequence header",
-    ),
-    (
-        "obs-hevc-7",
-        "HEVC that is labelled AVC reaches the subscriber as it came",
-    ),
-    (
-        "obs-multitrack",
-        "tracks beside the first one reach a subscriber that did not ask for them",
-    ),
-];
-
 /// Cameras at once; each takes the seconds of its media and hardly any work.
 const AT_ONCE: usize = 8;
 
@@ -105,19 +56,11 @@ fn every_camera_is_served() {
                     let Some(name) = left.lock().unwrap().pop_front() else {
                         return;
                     };
-                    let is_known = FAILING.iter().any(|(failing, _)| *failing == name);
-                    match catch_unwind(|| serve(&name)) {
-                        Ok(()) if is_known => {
-                            let text = format!("{name} works: take it off the list");
-                            troubles.lock().unwrap().push(text);
-                        }
-                        Err(cause) if !is_known => {
-                            let text = cause.downcast_ref::<String>().cloned();
-                            let fixed = || cause.downcast_ref::<&str>().map(|text| (*text).into());
-                            let text = text.or_else(fixed).unwrap_or_default();
-                            troubles.lock().unwrap().push(format!("{name}: {text}"));
-                        }
-                        Ok(()) | Err(_) => {}
+                    if let Err(cause) = catch_unwind(|| serve(&name)) {
+                        let text = cause.downcast_ref::<String>().cloned();
+                        let fixed = || cause.downcast_ref::<&str>().map(|text| (*text).into());
+                        let text = text.or_else(fixed).unwrap_or_default();
+                        troubles.lock().unwrap().push(format!("{name}: {text}"));
                     }
                 }
             });

@@ -13,10 +13,10 @@ const LIMITS: LogLimits = LogLimits {
 /// Somebody reads and has taken nothing yet.
 const READERS: Option<FrameSeq> = Some(FrameSeq(0));
 
-fn frame(track: Track, dts: i64, is_keyframe: bool, is_sequence_header: bool) -> Arc<Frame> {
+fn frame(track: Track, dts: i64, is_keyframe: bool, is_standing: bool) -> Arc<Frame> {
     let flags = FrameFlags {
         is_keyframe,
-        is_sequence_header,
+        standing: is_standing.then_some(Slot::MAIN),
         is_detached: false,
     };
     let separator = Separator {
@@ -62,8 +62,8 @@ fn readers_start_at_the_latest_keyframe_with_the_headers_in_force() {
     }
     let join = log.join_point().unwrap();
     assert_eq!(log.get(join.seq).unwrap().frame.dts(), 80);
-    assert!(join.headers.video.is_some() && join.headers.audio.is_some());
-    assert!(join.headers.metadata.is_none());
+    assert!(join.headers.has(Track::Video) && join.headers.has(Track::Audio));
+    assert!(!join.headers.has(Track::Data));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn after_a_break_readers_wait_for_the_next_keyframe_and_get_their_own_headers() 
     assert!(log.get(FrameSeq(3)).unwrap().is_detached);
     let join = log.join_point().unwrap();
     assert_eq!(join.seq, FrameSeq(3));
-    assert!(join.headers.video.is_none());
+    assert!(!join.headers.has(Track::Video));
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::nearest::nearest;
-use crate::server::{Flush, HevcForm, Takeover};
+use crate::media::flv::HevcForm;
+use crate::server::{Flush, Takeover};
 
 /// Where in `T` a value stands: reads and writes go through the same place.
 pub(super) type Lens<T, V> = fn(&mut T) -> &mut V;
@@ -26,7 +27,7 @@ pub(super) enum Field<T: 'static> {
     /// A word.
     Takeover(Lens<T, Takeover>),
     /// A word.
-    Hevc(Lens<T, HevcForm>),
+    Hevc(Lens<T, Option<HevcForm>>),
 }
 
 /// A whole number in one of its types.
@@ -71,10 +72,10 @@ const TAKEOVER_WORDS: [(&str, Takeover); 3] = [
     ("never", Takeover::Never),
 ];
 
-const HEVC_WORDS: [(&str, HevcForm); 3] = [
-    ("as-sent", HevcForm::AsSent),
-    ("hvc1", HevcForm::Hvc1),
-    ("codec-12", HevcForm::Codec12),
+const HEVC_WORDS: [(&str, Option<HevcForm>); 3] = [
+    ("as-sent", None),
+    ("hvc1", Some(HevcForm::Enhanced)),
+    ("codec-12", Some(HevcForm::CodecId12)),
 ];
 
 impl<T> Field<T> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::server::{Flush, HevcForm, Takeover};
+use crate::media::flv::HevcForm;
+use crate::server::{Flush, Takeover};
 
 fn read(text: &str) -> Result<Settings, Faults> {
     let document = Document::parse("mill.toml", text)?;
@@ -276,7 +277,7 @@ fn a_file_says_what_holds() {
     // The one section holds, with what stands outside of sections; nothing of `live/*`.
     let mut expected = PathConfig {
         flush: Flush::Video,
-        hevc: HevcForm::Codec12,
+        hevc: Some(HevcForm::CodecId12),
         ..elsewhere
     };
     expected.log.age_ms_max = 5000;

@@ -20,8 +20,9 @@ use super::{
 ///
 /// | | H.264 | HEVC | AV1 | AAC, MP3 | several tracks, ModEx |
 /// |---|---|---|---|---|---|
-/// | `Legacy(CodecId12)` | 7 | 12 | as sent | 10, 2 | track 0 alone, without |
-/// | `Legacy(Enhanced)` | 7 | `hvc1` | as sent | 10, 2 | track 0 alone, without |
+/// | `Legacy(Some(CodecId12))` | 7 | 12 | as sent | 10, 2 | track 0 alone, without |
+/// | `Legacy(Some(Enhanced))` | 7 | `hvc1` | as sent | 10, 2 | track 0 alone, without |
+/// | `Legacy(None)` | 7 | as sent | as sent | 10, 2 | track 0 alone, without |
 /// | `Enhanced` | as sent | `hvc1` | `av01` | as sent | track 0 alone, without |
 /// | `Multitrack` | as sent | `hvc1` | `av01` | as sent | as sent |
 ///
@@ -30,44 +31,34 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
     /// A peer that declared nothing of Enhanced RTMP, or only `hvc1` and others of its version 1.
-    Legacy(HevcForm),
+    Legacy(Option<HevcForm>),
     /// A peer that declared the FourCCs of version 2.
     Enhanced,
     /// A peer that declared Multitrack and ModEx as well.
     Multitrack,
 }
 
-impl Default for Form {
-    /// What most players of today read: HEVC under its FourCC, the rest as it always was.
-    fn default() -> Self {
-        Self::Legacy(HevcForm::Enhanced)
-    }
-}
-
 impl Form {
     /// All forms.
-    pub const ALL: [Self; 4] = [
-        Self::Legacy(HevcForm::CodecId12),
-        Self::Legacy(HevcForm::Enhanced),
+    pub const ALL: [Self; 5] = [
+        Self::Legacy(Some(HevcForm::CodecId12)),
+        Self::Legacy(Some(HevcForm::Enhanced)),
         Self::Enhanced,
         Self::Multitrack,
+        Self::Legacy(None),
     ];
 
     /// The form for a peer, by what it declared in `connect`. `reads` tells whether it decodes or
-    /// forwards a FourCC, `several_tracks` whether it knows Multitrack and ModEx. `undeclared`
-    /// is the form of HEVC for peers that did not say that they read `hvc1`.
-    pub fn for_peer(
-        reads: impl Fn(FourCc) -> bool,
-        several_tracks: bool,
-        undeclared: HevcForm,
-    ) -> Self {
+    /// forwards a FourCC, `several_tracks` whether it knows Multitrack and ModEx. For one that did
+    /// not say that it reads `hvc1`, it is `Legacy(None)`.
+    pub fn for_peer(reads: impl Fn(FourCc) -> bool, several_tracks: bool) -> Self {
         if !reads(*b"hvc1") {
-            return Self::Legacy(undeclared);
+            return Self::Legacy(None);
         }
         match reads(*b"avc1") && reads(*b"mp4a") && reads(*b".mp3") {
             true if several_tracks => Self::Multitrack,
             true => Self::Enhanced,
-            false => Self::Legacy(HevcForm::Enhanced),
+            false => Self::Legacy(Some(HevcForm::Enhanced)),
         }
     }
 }
@@ -139,7 +130,7 @@ fn convert_video(body: &[u8], form: Form) -> Converted<'_> {
     match form {
         Form::Legacy(hevc) => rewrite_video(body, |header| match header.codec {
             VideoCodec::Avc => false,
-            VideoCodec::Hevc => hevc == HevcForm::Enhanced,
+            VideoCodec::Hevc => hevc.map_or(header.enhanced, |form| form == HevcForm::Enhanced),
             _ => header.enhanced,
         }),
         Form::Enhanced => rewrite_video(body, |header| header.enhanced || is_unofficial(header)),

@@ -256,7 +256,10 @@ impl Mender {
         let payload = header.payload(body);
         let raw = strip_adts(payload);
         if raw.len() == payload.len() {
-            return Mended::as_sent(body);
+            return match self.has_aac_header {
+                true => Mended::as_sent(body),
+                false => Mended::left_out(Fault::AacTooEarly),
+            };
         }
         if raw.is_empty() {
             return Mended::left_out(Fault::EmptyFrame);

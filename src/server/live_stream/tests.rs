@@ -8,9 +8,10 @@ use crossbeam_channel::Receiver;
 use mio::{Poll, Token, Waker};
 
 use super::*;
-use crate::broadcast::{FrameFlags, Separator};
+use crate::broadcast::{FrameFlags, Separator, Slot};
 use crate::net::mailbox::Mailbox;
 
+const FORM: Form = Form::Legacy(None);
 const HERE: WorkerId = WorkerId(0);
 const THERE: WorkerId = WorkerId(1);
 
@@ -24,7 +25,7 @@ fn frame(track: Track, dts: i64, is_keyframe: bool) -> Frame {
 
 fn header(track: Track, dts: i64) -> Frame {
     let flags = FrameFlags {
-        is_sequence_header: true,
+        standing: Some(Slot::MAIN),
         ..FrameFlags::default()
     };
     flagged(track, dts, flags)
@@ -64,12 +65,17 @@ fn home(audience: &[WorkerId]) -> LiveStream {
 fn mirror() -> LiveStream {
     let mut live = LiveStream::new("live/cam".into(), PathConfig::default());
     live.start(Source::Elsewhere { epoch: Epoch(1) }, &[]);
-    live.subscribers.push(7);
+    live.add_subscriber(7, FORM, 4096);
     live
 }
 
+/// What is sent from here, or kept where nobody reads.
+fn log(live: &LiveStream) -> &Log {
+    live.rendition(FORM).map_or(&live.log, Rendition::log)
+}
+
 fn dts(live: &LiveStream) -> Vec<i64> {
-    let log = live.log();
+    let log = log(live);
     log.iter_from(log.first())
         .map(|entry| entry.frame.dts())
         .collect()
@@ -101,7 +107,7 @@ fn a_worker_that_is_served_late_in_the_first_turn_still_gets_every_frame() {
     let now = Instant::now();
     let (addresses, feeds, _poll) = addresses(16);
     let mut home = home(&[THERE]);
-    home.subscribers.push(1);
+    home.add_subscriber(1, FORM, 4096);
     let mut mirror = mirror();
     home.publish(frame(Track::Audio, 0, false), now);
     for at in [5, 40, 80] {
@@ -119,7 +125,7 @@ fn a_worker_that_comes_between_a_new_header_and_its_keyframe_gets_no_old_frames(
     let now = Instant::now();
     let (addresses, feeds, _poll) = addresses(16);
     let mut home = home(&[]);
-    home.subscribers.push(1);
+    home.add_subscriber(1, FORM, 4096);
     home.publish(frame(Track::Video, 0, true), now);
     home.publish(header(Track::Video, 40), now);
     home.add_fed_worker(THERE);
@@ -151,7 +157,7 @@ fn a_worker_that_comes_later_starts_at_the_keyframe() {
         mirror.take_feed(feed.content, now);
     }
     assert_eq!(dts(&mirror), [80, 120, 160]);
-    let log = mirror.log();
+    let log = log(&mirror);
     assert!(log.get(log.first()).unwrap().is_detached);
 }
 
@@ -178,15 +184,15 @@ fn a_worker_that_fell_behind_starts_anew_at_a_keyframe_and_nothing_grows() {
     }
     let expected = [0, 1, 16, 17, 18, 19, 20];
     assert_eq!(dts(&mirror), expected);
-    let join = mirror.log().join_point().unwrap();
-    assert!(mirror.log().get(join.seq).unwrap().is_detached);
+    let join = log(&mirror).join_point().unwrap();
+    assert!(log(&mirror).get(join.seq).unwrap().is_detached);
 }
 
 #[test]
 fn video_is_due_at_once_and_sound_may_wait() {
     let now = Instant::now();
     let mut live = home(&[HERE]);
-    live.subscribers.push(1);
+    live.add_subscriber(1, FORM, 4096);
     live.publish(frame(Track::Audio, 0, false), now);
     assert_eq!(live.flush_at, Some(now + Duration::from_millis(40)));
     live.publish(frame(Track::Video, 1, true), now);

@@ -10,7 +10,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::broadcast::{FrameFlags, LogLimits, Separator};
+use crate::broadcast::{FrameFlags, LogLimits, Separator, Slot};
 use crate::rtmp::chunk::{ChunkDecoder, ChunkLimits, Message, Payload};
 
 const CHUNK_SIZE: u32 = 128;
@@ -71,7 +71,7 @@ impl Stream {
 
     fn header(&mut self, track: Track, body: &[u8]) {
         let flags = FrameFlags {
-            is_sequence_header: true,
+            standing: Some(Slot::MAIN),
             ..FrameFlags::default()
         };
         let dts = self.last[track.index()].unwrap_or(0);
@@ -93,7 +93,7 @@ impl Reader {
 
     fn from(start: Option<FrameSeq>) -> Self {
         Self {
-            subscriber: Subscriber::new(MSID, start),
+            subscriber: Subscriber::new(MSID, Form::Legacy(None), start),
             output: Vec::new(),
             received: Vec::new(),
         }

@@ -8,15 +8,14 @@ use super::*;
 use Form::{Enhanced, Multitrack};
 use TagKind::{Audio, Video};
 
-const LEGACY_12: Form = Form::Legacy(HevcForm::CodecId12);
-const LEGACY: Form = Form::Legacy(HevcForm::Enhanced);
+const LEGACY: Form = Form::Legacy(Some(HevcForm::Enhanced));
 
 fn body_in(body: &[u8], kind: TagKind, form: Form) -> Option<Vec<u8>> {
     let converted = convert(body, kind, form).into_body(body);
     converted.map(Cow::into_owned)
 }
 
-/// `expected` by form: as in [`Form::ALL`].
+/// `expected` by form: the first of [`Form::ALL`].
 #[track_caller]
 fn check(name: &str, kind: TagKind, body: &[u8], expected: [Option<&[u8]>; 4]) {
     for (form, expected) in Form::ALL.into_iter().zip(expected) {
@@ -235,15 +234,22 @@ fn nanoseconds_are_for_those_who_take_all() {
 
 #[test]
 fn the_form_follows_what_was_declared() {
-    let id12 = HevcForm::CodecId12;
     let nothing = |_| false;
-    assert_eq!(Form::for_peer(nothing, true, id12), LEGACY_12);
-    assert_eq!(Form::for_peer(nothing, false, HevcForm::Enhanced), LEGACY);
+    assert_eq!(Form::for_peer(nothing, true), Form::Legacy(None));
     let version_1 = |fourcc: FourCc| [*b"hvc1", *b"av01", *b"vp09"].contains(&fourcc);
-    assert_eq!(Form::for_peer(version_1, false, id12), LEGACY);
-    assert_eq!(Form::for_peer(|_| true, false, id12), Enhanced);
-    assert_eq!(Form::for_peer(|_| true, true, id12), Multitrack);
-    assert_eq!(Form::default(), LEGACY);
+    assert_eq!(Form::for_peer(version_1, false), LEGACY);
+    assert_eq!(Form::for_peer(|_| true, false), Enhanced);
+    assert_eq!(Form::for_peer(|_| true, true), Multitrack);
+}
+
+#[test]
+fn hevc_stays_as_sent_for_whoever_said_nothing() {
+    for body in [&[0x2C, 1, 0, 0, 0, 7][..], b"\xA1hvc1\0\0\0\x07"] {
+        let converted = convert(body, Video, Form::Legacy(None));
+        assert_eq!(converted, Converted::AsItIs);
+    }
+    let avc1 = body_in(b"\x93avc1\x09", Video, Form::Legacy(None));
+    assert_eq!(avc1.unwrap(), [0x17, 1, 0, 0, 0, 9]);
 }
 
 /// Bodies of codecs that have two names, in one of them.

@@ -33,6 +33,9 @@ pub enum Fault {
     /// An ADTS header before raw AAC.
     #[error("sends AAC with ADTS headers: taken off")]
     Adts,
+    /// AAC before its sequence header: nobody could decode it.
+    #[error("sends AAC before its sequence header: left out until that comes")]
+    AacTooEarly,
     /// AAC with ADTS headers began without a sequence header: made of one.
     #[error("sends no AAC sequence header: made from an ADTS header")]
     AacHeaderMissing,
@@ -40,7 +43,7 @@ pub enum Fault {
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::HevcLabelledAvc,
         Self::AnnexB,
         Self::AnnexBHeader,
@@ -51,6 +54,7 @@ impl Fault {
         Self::HeaderMissing,
         Self::HeaderOutdated,
         Self::Adts,
+        Self::AacTooEarly,
         Self::AacHeaderMissing,
     ];
 }
