@@ -48,6 +48,10 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "WHO", value_parser = typed("takeover"))]
     takeover: Option<String>,
 
+    /// Server to which clients that understand it are sent when this one stops
+    #[arg(long, value_name = "rtmp://HOST[:PORT]", value_parser = typed("drain_to"))]
+    drain_to: Option<String>,
+
     /// How long players are kept when their publisher vanishes without a goodbye [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = typed("timers.publisher_grace"))]
     publisher_grace: Option<String>,
@@ -170,6 +174,7 @@ impl ServeArgs {
             ("chunk_size", self.chunk_size.as_ref()),
             ("timers.play_wait", self.play_wait.as_ref()),
             ("takeover", self.takeover.as_ref()),
+            ("drain_to", self.drain_to.as_ref()),
             ("timers.publisher_grace", self.publisher_grace.as_ref()),
         ];
         let typed: Vec<_> = typed

@@ -22,6 +22,8 @@ pub struct Config {
     /// Chunk size, protocol limits and protocol timers. The chunk size is not changed by a reload:
     /// frames are prepared for it, and subscribers have been told.
     pub session: session::ServerConfig,
+    /// `rtmp://HOST[:PORT]`: where peers that can are asked to go on when the server stops.
+    pub drain_to: Option<String>,
     /// Bounds on connections.
     pub limits: ServerLimits,
     /// Timers above the protocol.
@@ -40,6 +42,7 @@ impl Default for Config {
             rtmp: vec![SocketAddr::from(([0, 0, 0, 0], 1935))],
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             session: session::ServerConfig::default(),
+            drain_to: None,
             limits: ServerLimits::default(),
             timers: ServerTimers::default(),
             liveness: Liveness::default(),

@@ -298,6 +298,24 @@ impl Connection {
         }
     }
 
+    /// Asks the peer to go on at another server, `rtmp://HOST[:PORT]`, with the app and the query that
+    /// it has here. False if it has not said that it understands that, or has nothing going on.
+    pub(super) fn send_to(&mut self, server: &str) -> bool {
+        if self.publisher.is_none() && self.subscriber.is_none() && self.waiting.is_none() {
+            return false;
+        }
+        let path = self.tc_url.split_once("://").map_or("", |(_, rest)| rest);
+        let path = path.split_once('/').map_or(&*self.app, |(_, path)| path);
+        let tc_url = format!("{}/{path}", server.trim_end_matches('/'));
+        let is_sent = self
+            .session
+            .request_reconnect(Some(&tc_url), "the server is going down");
+        if is_sent {
+            log::info!("{}: is sent to {server}", self.peer);
+        }
+        is_sent
+    }
+
     /// When it next wants [`ServerSession::handle_timeout`] or the worker's attention.
     pub(super) fn deadline(&self, write_timeout: Duration) -> Option<Instant> {
         let closing = match self.closing {

@@ -125,11 +125,23 @@ impl Worker {
         self.queue(key);
     }
 
-    /// Tells everybody that the server stops.
+    /// Tells everybody that the server stops. Who can go on elsewhere leaves by itself, in the time
+    /// that there is.
     fn on_shutdown(&mut self, now: Instant) {
         self.leave_at = Some(now + self.config.timers.shutdown_timeout);
-        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
-        for &key in &keys {
+        let drain_to = self.config.drain_to.clone();
+        let (leaving, keys): (Vec<_>, Vec<_>) = self
+            .connections
+            .iter_mut()
+            .map(|(key, connection)| {
+                let server = drain_to.as_deref();
+                (key, server.is_some_and(|server| connection.send_to(server)))
+            })
+            .partition(|(_, leaves)| *leaves);
+        for (key, _) in leaving {
+            self.queue(key);
+        }
+        for &(key, _) in &keys {
             // A last flush may have closed some of them: their peers had gone.
             let Some(connection) = self.connections.get_mut(key) else {
                 continue;
@@ -143,7 +155,7 @@ impl Worker {
                 self.end_stream(part.stream, part.role.epoch, now);
             }
         }
-        for key in keys {
+        for (key, _) in keys {
             let Some(connection) = self.connections.get_mut(key) else {
                 continue;
             };

@@ -83,9 +83,6 @@ impl Rendition {
     /// The frame as this form has it, if it has.
     fn converted(&mut self, frame: &Arc<Frame>) -> Option<Arc<Frame>> {
         let track = frame.track();
-        if track == Track::Data {
-            return Some(self.passed(frame));
-        }
         let kind = framing::tag_kind(track);
         match flv::convert(frame.body(), kind, self.form) {
             Converted::Nothing => None,
@@ -94,7 +91,10 @@ impl Rendition {
                 let mut body = Payload::with_capacity(head.len() + payload.len());
                 body.extend_from_slice(&head);
                 body.extend_from_slice(payload);
-                let flags = framing::flags(track, body.as_slice());
+                let flags = match track {
+                    Track::Data => frame.flags(),
+                    Track::Audio | Track::Video => framing::flags(track, body.as_slice()),
+                };
                 let frame = self.framer.frame(track, frame.dts(), flags, body);
                 Some(Arc::new(frame))
             }

@@ -1,10 +1,10 @@
 //! A server that is going down sends its clients elsewhere (Enhanced RTMP, ReconnectRequest): push
-//! and pull go there, and nothing of the stream is lost.
+//! and pull go there, and nothing of the stream is lost. Ours does so with `--drain-to`.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use millstream::media::flv::is_video_sequence_header;
 use millstream::rtmp::MediaKind;
@@ -12,6 +12,7 @@ use millstream::rtmp::session::{ServerConfig, ServerEvent, ServerSession};
 
 use crate::support::flv;
 use crate::support::media::Sample;
+use crate::support::peers::Player;
 use crate::support::process::Process;
 use crate::support::server::Server;
 use crate::support::tempdir::TempDir;
@@ -120,6 +121,41 @@ fn a_publisher_goes_on_elsewhere_with_its_next_keyframe() {
         assert_eq!(before.body, after.body);
     }
     server.stop();
+}
+
+/// Our own server as the one that is going down, with a player that cannot be sent anywhere.
+#[test]
+fn a_server_that_stops_sends_on_whoever_understands() {
+    let next = Server::start(&["--play-wait", "60"]);
+    let to = format!("rtmp://127.0.0.1:{}", next.port);
+    let old = Server::start(&["--play-wait", "60", "--drain-to", &to]);
+    let dir = TempDir::new();
+    let file = dir.join("out.flv");
+    let url = old.url("live/cam?token=1");
+    let pull = Process::millstream("pull", ["pull", &url, file.to_str().unwrap()]);
+    let dump = Player::Rtmpdump.start(&old.url("live/cam"), dir.path());
+    old.wait_for_waiting(2);
+    let sample = Sample::BFrames.path();
+    let push = Process::millstream("push", ["push", "-v", sample.to_str().unwrap(), &url]);
+    old.process.wait_said(2, ": plays live/cam");
+    std::thread::sleep(Duration::from_millis(700));
+    let stopped = old.stop();
+    let sent_on = stopped.stderr.iter();
+    assert_eq!(
+        sent_on
+            .filter(|line| line.contains(": is sent to rtmp://"))
+            .count(),
+        2
+    );
+    assert!(dump.finish_flv().iter().any(flv::Tag::is_keyframe));
+
+    push.succeed();
+    pull.succeed();
+    let (sent, received) = (flv::read(&sample).unwrap(), flv::read(&file).unwrap());
+    let (sent, received) = (video_frames(&sent), video_frames(&received));
+    let last = received.last().unwrap();
+    assert_eq!(sent.last().unwrap().body, last.body);
+    next.stop();
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(super) enum Field<T: 'static> {
     Takeover(Lens<T, Takeover>),
     /// A word.
     Hevc(Lens<T, Option<HevcForm>>),
+    /// Any text that passes the check, which says what else is expected; `""` stands for none.
+    Text(Lens<T, Option<String>>, fn(&str) -> Result<(), String>),
 }
 
 /// A whole number in one of its types.
@@ -105,6 +107,7 @@ impl<T> Field<T> {
             Self::Flush(lens) => *lens(target) = flush(given)?,
             Self::Takeover(lens) => *lens(target) = word(given, &TAKEOVER_WORDS)?,
             Self::Hevc(lens) => *lens(target) = word(given, &HEVC_WORDS)?,
+            Self::Text(lens, check) => *lens(target) = text(given, *check)?,
         }
         Ok(())
     }
@@ -130,6 +133,7 @@ impl<T> Field<T> {
             },
             Self::Takeover(lens) => quoted(word_of(*lens(target), &TAKEOVER_WORDS)),
             Self::Hevc(lens) => quoted(word_of(*lens(target), &HEVC_WORDS)),
+            Self::Text(lens, _) => quoted(lens(target).as_deref().unwrap_or_default()),
         }
     }
 
@@ -139,7 +143,11 @@ impl<T> Field<T> {
             Self::Count(_, min, max) => Some((min.to_string(), max.to_string())),
             Self::Size(_, min, max) => Some((size_text(*min), size_text(*max))),
             Self::Time(_, min, max) => Some((time_text(*min), time_text(*max))),
-            Self::Addresses(_) | Self::Flush(_) | Self::Takeover(_) | Self::Hevc(_) => None,
+            Self::Addresses(_)
+            | Self::Flush(_)
+            | Self::Takeover(_)
+            | Self::Hevc(_)
+            | Self::Text(..) => None,
         }
     }
 }
@@ -279,6 +287,18 @@ fn flush(given: &Given) -> Result<Flush, String> {
             Err(wrong(given, expected) + &nearest(text, FLUSH_WORDS))
         }
     }
+}
+
+/// Text without a check of its own kind; `None` for an empty one.
+fn text(given: &Given, check: fn(&str) -> Result<(), String>) -> Result<Option<String>, String> {
+    let (Given::Typed(text) | Given::Text(text)) = given else {
+        return Err(wrong(given, "a text in quotes is expected"));
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    check(text)?;
+    Ok(Some(text.clone()))
 }
 
 fn word<V: Copy>(given: &Given, words: &[(&'static str, V)]) -> Result<V, String> {

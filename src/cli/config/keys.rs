@@ -2,6 +2,7 @@
 //! `config show` all go by it: a new setting is one more entry here.
 
 use super::field::{DAY_MS, Field, Given, Span, Whole};
+use crate::rtmp::url::RtmpUrl;
 use crate::server::{Config, PathConfig};
 
 /// A setting.
@@ -109,6 +110,15 @@ pub(super) const SECTIONS: [&str; 3] = ["", "limits", "timers"];
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
+/// `rtmp://HOST[:PORT]` and no path: that stays each client's own.
+fn rtmp_server(text: &str) -> Result<(), String> {
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest);
+    if authority.contains('/') || RtmpUrl::parse(&format!("{text}/app/key")).is_err() {
+        return Err(format!("\"rtmp://HOST[:PORT]\" is expected, not {text:?}"));
+    }
+    Ok(())
+}
+
 /// Every setting, in the order of `config show`: by sections.
 pub(super) static KEYS: &[Key] = &[
     Key::fixed(
@@ -140,6 +150,13 @@ pub(super) static KEYS: &[Key] = &[
         ),
         "Window Acknowledgement Size that we announce: how much a peer sends or receives between \
          two acknowledgements.",
+    ),
+    Key::server(
+        "",
+        "drain_to",
+        Field::Text(|config| &mut config.drain_to, rtmp_server),
+        "The server to which peers that understand it (Enhanced RTMP, Reconnect Request) are sent \
+         when this one stops, \"rtmp://HOST[:PORT]\"; \"\": none, their streams end.",
     ),
     Key::path(
         "",

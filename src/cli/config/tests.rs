@@ -146,6 +146,14 @@ fn wrong_files_are_told_by_line_key_and_fault() {
             "mill.toml:2: path.\"live/*\".workers: holds for the whole server, not for single streams".to_owned(),
         ),
         (
+            "drain_to = \"rtmp://other/live\"",
+            "mill.toml:1: drain_to: \"rtmp://HOST[:PORT]\" is expected, not \"rtmp://other/live\"".to_owned(),
+        ),
+        (
+            "drain_to = 1935",
+            "mill.toml:1: drain_to: a text in quotes is expected, not 1935".to_owned(),
+        ),
+        (
             "[path.\"live/*\"]\nhevc = 1",
             "mill.toml:2: path.\"live/*\".hevc: \"as-sent\", \"hvc1\" or \"codec-12\" is expected, not 1".to_owned(),
         ),
@@ -439,6 +447,7 @@ fn any_file() -> impl Strategy<Value = String> {
                 Field::Flush(_) => words(&["video", "now", "1ms", "10s", "1234ms"]),
                 Field::Takeover(_) => words(&["same-source", "always", "never"]),
                 Field::Hevc(_) => words(&["as-sent", "hvc1", "codec-12"]),
+                Field::Text(..) => words(&["", "rtmp://other", "rtmps://[::1]:19350"]),
             }
         }
         match &key.place {

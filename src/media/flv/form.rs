@@ -6,6 +6,8 @@
 //! media. What a publisher did wrong is put right in `mend.rs`, before this.
 //! Adobe FLV 10.1 §E.4; Enhanced RTMP v1 and v2.
 
+mod metadata;
+
 use std::borrow::Cow;
 
 use crate::media::codec::mp3::Mp3Header;
@@ -79,7 +81,8 @@ pub enum Converted<'a> {
     AsItIs,
     /// A new body: `head` and, right behind it, `payload`, which is a part of the old one.
     Rewritten {
-        /// The new first bytes, at most [`VIDEO_HEADER_SIZE_MAX`](super::VIDEO_HEADER_SIZE_MAX).
+        /// The new first bytes: of audio and video at most
+        /// [`VIDEO_HEADER_SIZE_MAX`](super::VIDEO_HEADER_SIZE_MAX), of metadata all of it.
         head: Vec<u8>,
         /// The coded media.
         payload: &'a [u8],
@@ -103,12 +106,16 @@ impl<'a> Converted<'a> {
 /// Makes of a body the one that a peer of this form can read.
 ///
 /// Costs a look at the first bytes, and nothing more unless the answer is
-/// [`Converted::Rewritten`]. Script data and bodies that cannot be read stay as they are.
+/// [`Converted::Rewritten`]. Of script data, "onMetaData" is made to name the codecs as the bodies
+/// of this form do. What cannot be read stays as it is.
 pub fn convert(body: &[u8], kind: TagKind, form: Form) -> Converted<'_> {
     match kind {
         TagKind::Video => convert_video(body, form),
         TagKind::Audio => convert_audio(body, form),
-        TagKind::Script => Converted::AsItIs,
+        TagKind::Script => match metadata::relabelled(body, form) {
+            Some(head) => Converted::Rewritten { head, payload: &[] },
+            None => Converted::AsItIs,
+        },
     }
 }
 
@@ -124,20 +131,24 @@ pub fn relabel(body: &[u8], kind: TagKind, label: Label) -> Converted<'_> {
 }
 
 fn convert_video(body: &[u8], form: Form) -> Converted<'_> {
-    let is_unofficial = |header: &VideoHeader| {
-        !header.enhanced && matches!(header.codec, VideoCodec::Hevc | VideoCodec::Av1)
-    };
-    match form {
-        Form::Legacy(hevc) => rewrite_video(body, |header| match header.codec {
-            VideoCodec::Avc => false,
-            VideoCodec::Hevc => hevc.map_or(header.enhanced, |form| form == HevcForm::Enhanced),
-            _ => header.enhanced,
-        }),
-        Form::Enhanced => rewrite_video(body, |header| header.enhanced || is_unofficial(header)),
-        Form::Multitrack => match VideoHeader::parse(body) {
-            Ok(header) if is_unofficial(&header) => rewrite_video(body, |_| true),
+    let wants = |header: &VideoHeader| video_wants_fourcc(header.codec, header.enhanced, form);
+    if form == Form::Multitrack {
+        // Several tracks and ModEx stay, unless a label has to change.
+        return match VideoHeader::parse(body) {
+            Ok(header) if wants(&header) && !header.enhanced => rewrite_video(body, wants),
             _ => Converted::AsItIs,
-        },
+        };
+    }
+    rewrite_video(body, wants)
+}
+
+/// Whether a form names a codec by its FourCC, given how it was sent.
+fn video_wants_fourcc(codec: VideoCodec, is_enhanced: bool, form: Form) -> bool {
+    match (form, codec) {
+        (Form::Legacy(_), VideoCodec::Avc) => false,
+        (Form::Legacy(Some(hevc)), VideoCodec::Hevc) => hevc == HevcForm::Enhanced,
+        (Form::Enhanced | Form::Multitrack, VideoCodec::Hevc | VideoCodec::Av1) => true,
+        _ => is_enhanced,
     }
 }
 
@@ -180,13 +191,19 @@ fn video_label(header: &VideoHeader, to_fourcc: bool) -> Option<bool> {
 }
 
 fn convert_audio(body: &[u8], form: Form) -> Converted<'_> {
-    match form {
-        Form::Legacy(_) => rewrite_audio(body, |header| match header.codec {
-            AudioCodec::Aac | AudioCodec::Mp3 => false,
-            _ => header.enhanced,
-        }),
-        Form::Enhanced => rewrite_audio(body, |header| header.enhanced),
-        Form::Multitrack => Converted::AsItIs,
+    if form == Form::Multitrack {
+        return Converted::AsItIs;
+    }
+    rewrite_audio(body, |header| {
+        audio_wants_fourcc(header.codec, header.enhanced, form)
+    })
+}
+
+/// As [`video_wants_fourcc`].
+fn audio_wants_fourcc(codec: AudioCodec, is_enhanced: bool, form: Form) -> bool {
+    match (form, codec) {
+        (Form::Legacy(_), AudioCodec::Aac | AudioCodec::Mp3) => false,
+        _ => is_enhanced,
     }
 }
 

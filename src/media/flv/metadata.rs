@@ -239,7 +239,12 @@ fn hevc_picture(record: &[u8]) -> Option<(u32, u32, Option<f64>)> {
     Some((sps.width, sps.height, sps.frame_rate))
 }
 
-fn codec_number(legacy: Option<u8>, fourcc: Option<[u8; 4]>, enhanced: bool) -> Option<f64> {
+/// The number that stands for a codec, by FourCC if it is to be so or can only be so.
+pub(super) fn codec_number(
+    legacy: Option<u8>,
+    fourcc: Option<[u8; 4]>,
+    enhanced: bool,
+) -> Option<f64> {
     let fourcc = fourcc.map(|fourcc| f64::from(u32::from_be_bytes(fourcc)));
     match legacy {
         Some(id) if !enhanced || fourcc.is_none() => Some(f64::from(id)),
@@ -249,20 +254,20 @@ fn codec_number(legacy: Option<u8>, fourcc: Option<[u8; 4]>, enhanced: bool) -> 
 
 /// A codec id as sent: a small number, or a FourCC as a number or as text (XSplit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CodecId {
+pub(super) enum CodecId {
     Legacy(u8),
     FourCc([u8; 4]),
 }
 
 impl CodecId {
-    fn video(self) -> VideoCodec {
+    pub(super) fn video(self) -> VideoCodec {
         match self {
             Self::Legacy(id) => VideoCodec::from_legacy_id(id),
             Self::FourCc(fourcc) => VideoCodec::from_fourcc(fourcc),
         }
     }
 
-    fn audio(self) -> AudioCodec {
+    pub(super) fn audio(self) -> AudioCodec {
         match self {
             Self::Legacy(format) => AudioCodec::from_legacy_format(format),
             Self::FourCc(fourcc) => AudioCodec::from_fourcc(fourcc),
@@ -270,7 +275,8 @@ impl CodecId {
     }
 }
 
-fn codec_id(value: &Value) -> Option<CodecId> {
+/// Reads a codec id in any of its ways.
+pub(super) fn codec_id(value: &Value) -> Option<CodecId> {
     if let Value::String(text) = value
         && let Ok(fourcc) = <[u8; 4]>::try_from(text.trim().as_bytes())
         && fourcc.iter().all(|byte| (b' '..=b'~').contains(byte))
