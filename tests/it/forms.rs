@@ -15,7 +15,11 @@ use millstream::media::flv::{
 };
 use millstream::media::fmp4;
 
+use super::support::flv;
 use super::support::media::Sample;
+use super::support::peers::{Player, Playing};
+use super::support::process::Process;
+use super::support::server::Server;
 use super::support::tempdir::TempDir;
 
 fn tags(bytes: &[u8]) -> Vec<Tag> {
@@ -214,4 +218,80 @@ fn hevc_under_the_name_of_avc() {
         };
         assert_eq!(sums(decoded(&file)), sums(decoded(&right)), "{form:?}");
     }
+}
+
+/// The codec that the label of the video bodies names, the same in all of them.
+#[track_caller]
+fn video_label(tags: &[flv::Tag]) -> String {
+    let label = |tag: &flv::Tag| match tag.body[..] {
+        [first, b0, b1, b2, b3, ..] if first & 0x80 != 0 => {
+            String::from_utf8_lossy(&[b0, b1, b2, b3]).into_owned()
+        }
+        [first, ..] => (first & 15).to_string(),
+        [] => panic!("an empty body"),
+    };
+    let video = tags.iter().filter(|tag| tag.kind == flv::VIDEO);
+    let mut labels: Vec<String> = video.map(label).collect();
+    labels.dedup();
+    assert_eq!(labels.len(), 1, "{labels:?}");
+    labels.remove(0)
+}
+
+/// `pull` declares what it reads, rtmpdump declares nothing, and both play the same stream.
+#[test]
+fn each_player_gets_the_form_that_it_reads() {
+    std::thread::scope(|scope| {
+        for (camera, setting, declared, undeclared) in [
+            ("reolink", "as-sent", "hvc1", "12"),
+            ("reolink", "hvc1", "hvc1", "hvc1"),
+            ("obs-hevc", "as-sent", "hvc1", "hvc1"),
+            ("obs-hevc", "codec-12", "hvc1", "12"),
+            ("obs-hevc-7", "codec-12", "hvc1", "12"),
+        ] {
+            scope.spawn(move || {
+                let server = Server::start_with(
+                    &["--play-wait", "60", "--publisher-grace", "0.3"],
+                    &[("MILLSTREAM_HEVC", setting)],
+                );
+                let url = server.url("live/cam");
+                let (early, late) = (TempDir::new(), TempDir::new());
+                let start = |dir: &TempDir| {
+                    [Player::Pull, Player::Rtmpdump].map(|player| player.start(&url, dir.path()))
+                };
+                let mut playing = Vec::from(start(&early));
+                server.wait_for_waiting(2);
+                let arguments = ["simulate", &url, "--camera", camera, "--duration", "3"];
+                let publisher = Process::millstream(camera, arguments);
+                server.process.wait_said(2, ": plays live/cam");
+                playing[0].wait_written(20_000);
+                playing.extend(start(&late));
+                publisher.succeed();
+                let mut read = playing.into_iter().map(Playing::finish_flv);
+                let [pull, dump, late_pull, late_dump] =
+                    std::array::from_fn(|_| read.next().unwrap());
+                for (tags, expected) in [
+                    (&pull, declared),
+                    (&late_pull, declared),
+                    (&dump, undeclared),
+                    (&late_dump, undeclared),
+                ] {
+                    assert_eq!(video_label(tags), expected, "{camera}, {setting}");
+                    let first = tags.iter().find(|tag| tag.kind == flv::VIDEO).unwrap();
+                    assert!(first.is_sequence_header(), "{camera}, {setting}");
+                }
+                // The coded pictures are the same behind their labels, whoever came when.
+                let last = |tags: &[flv::Tag]| {
+                    // Not the end of the sequence.
+                    let is_picture =
+                        |tag: &&flv::Tag| tag.kind == flv::VIDEO && tag.body.len() > 20;
+                    let body = &tags.iter().rev().find(is_picture).unwrap().body;
+                    body[body.len() - 10..].to_vec()
+                };
+                for tags in [&dump, &late_pull, &late_dump] {
+                    assert_eq!(last(tags), last(&pull), "{camera}, {setting}");
+                }
+                server.stop();
+            });
+        }
+    });
 }
