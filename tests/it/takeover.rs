@@ -204,15 +204,15 @@ fn media(path: &Path) -> Vec<Tag> {
 }
 
 #[test]
-fn a_thousand_players_stay_through_a_takeover() {
+fn four_thousand_players_stay_through_a_takeover() {
     let server = Server::start(&["--play-wait", "60"]);
     let tags = media(&Sample::Tiny.path());
     let mut first = RawPeer::publish(server.port, "live", "cam");
     first.send_tags(&tags);
-    let mut players: Vec<RawPeer> = (0..1000)
+    let mut players: Vec<RawPeer> = (0..4000)
         .map(|_| RawPeer::play(server.port, "live", "cam"))
         .collect();
-    server.process.wait_said(1000, ": plays live/cam");
+    server.process.wait_said(4000, ": plays live/cam");
     let mut second = RawPeer::publish(server.port, "live", "cam");
     second.send_tags(&tags);
     second.unpublish("cam");
