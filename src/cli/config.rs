@@ -67,6 +67,17 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What `config show` prints of a file with this text and nothing else, or what is wrong with it:
+/// one line for each fault, which begins with `name` and the number of the line.
+///
+/// # Errors
+/// The faults.
+pub fn check_config(name: &str, text: &str) -> Result<String, String> {
+    let document = Document::parse(name, text).map_err(|faults| faults.to_string())?;
+    let settings = Settings::build(&document, &[], &[]).map_err(|faults| faults.to_string())?;
+    Ok(show::show(&settings))
+}
+
 /// For clap: takes what is typed for the setting `name` if it is right. One closure for all of
 /// them, since clap builds a parser for each type that it is given.
 pub(super) fn typed(

@@ -10,6 +10,8 @@ mod push;
 mod serve;
 mod simulate;
 
+pub use config::check_config;
+
 use std::process::ExitCode;
 use std::time::Duration;
 

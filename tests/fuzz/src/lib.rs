@@ -7,7 +7,10 @@
 
 mod amf;
 mod annexb;
+mod authentication;
 mod chunk;
+mod codecs;
+mod config;
 mod flv;
 mod forms;
 mod handshake;
@@ -17,7 +20,10 @@ mod url;
 
 pub use amf::amf;
 pub use annexb::annexb;
+pub use authentication::authentication;
 pub use chunk::chunk;
+pub use codecs::codecs;
+pub use config::config;
 pub use flv::flv;
 pub use forms::forms;
 pub use handshake::handshake;
@@ -38,4 +44,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("annexb", annexb),
     ("url", url),
     ("forms", forms),
+    ("codecs", codecs),
+    ("authentication", authentication),
+    ("config", config),
 ];
