@@ -42,20 +42,34 @@ pub struct Stamp {
     pub mend: Option<Mend>,
 }
 
-/// What was done to a timestamp that could not be taken as it came; `Display` says what the
-/// publisher sent.
+/// What was done to a timestamp that could not be taken as it came; `Display` is for the log, in
+/// plain words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Mend {
     /// Earlier than the frame before it: given that frame's time.
-    #[error("timestamps that go backwards: given the time before them")]
+    #[error("sends timestamps that go backwards: given the time before them")]
     Backwards,
     /// Far off: put where the next frame was due.
-    #[error("single timestamps that are far off: put where the next frame was due")]
+    #[error("sends single timestamps that are far off: put where the next frame was due")]
     Outlier,
     /// Far off, like the frames before it: the publisher's clock has jumped, and the timeline
     /// goes on from here without a gap.
-    #[error("timestamps of a clock that jumped: the stream goes on without a gap")]
+    #[error("sends timestamps of a clock that jumped: the stream goes on without a gap")]
     NewClock,
+}
+
+impl Mend {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Backwards, Self::Outlier, Self::NewClock];
+
+    /// Its name in statistics, which does not change.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Backwards => "timestamps-backwards",
+            Self::Outlier => "timestamp-outlier",
+            Self::NewClock => "clock-jump",
+        }
+    }
 }
 
 /// The timeline of one publisher.

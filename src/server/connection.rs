@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::live_stream::LiveStream;
+use super::notes::Notes;
 use super::publisher::Publisher;
 use super::subscriber::{Next, Run, Subscriber, Wire};
 use crate::broadcast::{FrameSeq, Log};
@@ -58,8 +59,8 @@ pub(super) struct Connection {
     pub(super) subscriber: Option<Part<Subscriber>>,
     pub(super) waiting: Option<Part<Waiting>>,
     pub(super) closing: Closing,
-    /// Notes about the peer's habits that are in the log already, one bit each.
-    pub(super) noted: u32,
+    /// Rules that the peer broke.
+    pub(super) notes: Notes,
     /// The earliest alarm that is set for it.
     pub(super) alarm: Option<Instant>,
     /// Which user of its slot this is: alarms of earlier ones are void.
@@ -104,7 +105,7 @@ impl Connection {
             subscriber: None,
             waiting: None,
             closing: Closing::No,
-            noted: 0,
+            notes: Notes::default(),
             alarm: None,
             generation,
             can_read: true,

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::notes::NoteCounters;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -30,7 +32,7 @@ pub struct Metrics {
     /// Panics caught while a connection was served: our faults.
     pub panics: Counter,
     /// Rules that peers broke without being closed for it.
-    pub notes: Counter,
+    pub notes: NoteCounters,
     /// Accepted `publish` requests.
     pub publishes: Counter,
     /// Accepted `play` requests.

@@ -1,14 +1,16 @@
 //! A publisher: its messages put on the live stream's timeline and made into shared frames.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::framing::{self, Framer};
 use super::mail::{Epoch, StreamName};
+use super::notes::Note;
 use super::registry::Pulse;
 use crate::broadcast::{Frame, FrameFlags, Headers, Slot, Track};
-use crate::media::flv::{Fault, Faults, Mender};
+use crate::media::flv::{Breaches, Conduct, Faults, Mender};
 use crate::rtmp::MediaKind;
 use crate::rtmp::chunk::{MessageStreamId, Payload};
 use crate::rtmp::timestamp::{Mend, Timeline};
@@ -18,17 +20,6 @@ const RESUME_GAP_MS: i64 = 40;
 
 /// What became of one message: a header that was missing, and the message itself.
 pub(super) type Made = [Option<Frame>; 2];
-
-/// Something that had to be put right; `Display` follows on "the publisher".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Remedy {
-    /// Of a timestamp.
-    #[error("sends {0}")]
-    Time(Mend),
-    /// Of a body.
-    #[error("{0}")]
-    Body(Fault),
-}
 
 /// An accepted `publish`.
 #[derive(Debug)]
@@ -40,11 +31,11 @@ pub(super) struct Publisher {
     timeline: Timeline,
     framer: Framer,
     mender: Mender,
-    /// What was put right in the last message.
+    conduct: Conduct,
+    /// What was wrong with the last message.
     mend: Option<Mend>,
     faults: Faults,
-    /// What was told of already, in order of time.
-    told: Vec<Remedy>,
+    breaches: Breaches,
 }
 
 impl Publisher {
@@ -66,9 +57,10 @@ impl Publisher {
             timeline: Timeline::starting_at(start),
             framer: Framer::new(chunk_size),
             mender: Mender::new(),
+            conduct: Conduct::default(),
             mend: None,
             faults: Faults::default(),
-            told: Vec::new(),
+            breaches: Breaches::default(),
         }
     }
 
@@ -86,9 +78,9 @@ impl Publisher {
             MediaKind::Audio => Track::Audio,
             MediaKind::Video => Track::Video,
         };
-        let mended = self
-            .mender
-            .mend(payload.as_slice(), framing::tag_kind(track));
+        let tag_kind = framing::tag_kind(track);
+        self.breaches = self.conduct.media(tag_kind, timestamp, payload.as_slice());
+        let mended = self.mender.mend(payload.as_slice(), tag_kind);
         self.faults = mended.faults;
         let header = mended.header.map(|body| Payload::from(&body[..]));
         let body = match mended.body {
@@ -118,6 +110,7 @@ impl Publisher {
 
     /// Metadata to a frame; `None` when it is in force already (GStreamer repeats it often).
     pub(super) fn metadata(&mut self, payload: Payload, in_force: &Headers) -> Option<Frame> {
+        self.breaches = self.conduct.metadata(payload.as_slice());
         if is_same(in_force, Track::Data, Slot::MAIN, &payload) {
             return None;
         }
@@ -136,18 +129,12 @@ impl Publisher {
             .frame(Track::Data, dts, FrameFlags::default(), payload)
     }
 
-    /// What had to be put right in the last message, and whether it is the first time for this
-    /// publisher.
-    pub(super) fn take_remedies(&mut self) -> impl Iterator<Item = (Remedy, bool)> {
-        let time = self.mend.take().map(Remedy::Time);
-        let bodies = std::mem::take(&mut self.faults).iter().map(Remedy::Body);
-        bodies.chain(time).map(|remedy| {
-            let is_first = !self.told.contains(&remedy);
-            if is_first {
-                self.told.push(remedy);
-            }
-            (remedy, is_first)
-        })
+    /// What was wrong with the last message.
+    pub(super) fn take_notes(&mut self) -> impl Iterator<Item = Note> + use<> {
+        let clock = self.mend.take().map(Note::Clock);
+        let media = mem::take(&mut self.faults).iter().map(Note::Media);
+        let breaches = mem::take(&mut self.breaches).into_iter().flatten();
+        media.chain(clock).chain(breaches.map(Note::Conduct))
     }
 
     fn newest_dts(&self) -> i64 {

@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::connection::{Closing, Part, Waiting};
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Epoch, Post, StreamName};
-use super::publisher::{Made, Publisher, Remedy};
+use super::notes::Note;
+use super::publisher::{Made, Publisher};
 use super::registry::Origin;
 use super::subscriber::Subscriber;
 use super::worker::Worker;
@@ -14,7 +15,7 @@ use crate::broadcast::{Headers, Log, Track};
 use crate::media::flv::{Form, FourCc};
 use crate::rtmp::MediaKind;
 use crate::rtmp::chunk::MessageStreamId;
-use crate::rtmp::session::{ConnectRequest, Note, Refusal, ServerEvent};
+use crate::rtmp::session::{ConnectRequest, Refusal, ServerEvent};
 use crate::rtmp::url::{StreamPath, stream_path};
 
 impl Worker {
@@ -54,7 +55,8 @@ impl Worker {
             ServerEvent::PlayStopped(_) => self.leave_stream(key, "stopped"),
             ServerEvent::Paused(_, is_paused) => self.on_paused(key, is_paused),
             ServerEvent::Receive(_, kind, is_wanted) => self.on_receive(key, kind, is_wanted),
-            ServerEvent::Note(note) => self.on_note(key, note),
+            // Said when it is counted, with all others: `note_session`.
+            ServerEvent::Note(_) => {}
         }
     }
 
@@ -270,16 +272,16 @@ impl Worker {
             live.publish(frame, now);
             self.frames += 1;
         }
-        for (remedy, is_first) in part.role.take_remedies() {
-            match remedy {
-                Remedy::Time(_) => self.shared.metrics.mended_timestamps.add(1),
-                Remedy::Body(_) => self.shared.metrics.mended_bodies.add(1),
-            }
-            if is_first {
-                log::info!("{}: {} {remedy}", connection.peer, live.name);
-            }
-        }
+        let notes = part.role.take_notes();
         self.note_stream(slot);
+        for note in notes {
+            match note {
+                Note::Clock(_) => self.shared.metrics.mended_timestamps.add(1),
+                Note::Media(_) => self.shared.metrics.mended_bodies.add(1),
+                Note::Session(_) | Note::Conduct(_) => {}
+            }
+            self.note(key, note, 1, now);
+        }
     }
 
     /// The publisher said goodbye: its live stream ends at once.
@@ -510,17 +512,6 @@ impl Worker {
             change(&mut part.role, rendition.log(), connection.output());
         }
         connection.subscriber = Some(part);
-    }
-
-    /// A rule was broken without harm: said once per connection and rule, counted always.
-    fn on_note(&mut self, key: usize, note: Note) {
-        self.shared.metrics.notes.add(1);
-        let connection = &mut self.connections[key];
-        let bit = 1 << (note as u32);
-        if connection.noted & bit == 0 {
-            connection.noted |= bit;
-            log::info!("{}: {note}", connection.peer);
-        }
     }
 
     /// Lets the last replies go out, then closes.

@@ -428,6 +428,7 @@ impl Worker {
             };
             self.handle_event(key, event, now);
         }
+        self.note_session(key, now);
         match outcome {
             Ok(()) => Ok(()),
             Err(error) => self.on_session_error(key, error, now),
@@ -606,6 +607,7 @@ impl Worker {
                 log::error!("{peer}: closed after a fault of ours: {cause}");
             }
         }
+        self.say_notes(key);
         self.on_publisher_vanished(key, now);
         self.leave_stream(key, "left");
         if let Some(mut connection) = self.connections.try_remove(key) {

@@ -81,6 +81,17 @@ pub enum ChunkError {
     TooManyPartialBytes(usize),
 }
 
+/// How often a peer broke rules of the chunk layer that are read all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChunkOddities {
+    /// Messages that were given up in the middle because the peer started a new one.
+    pub restarted_messages: u64,
+    /// Chunk streams that began with fmt 1 in place of 0.
+    pub short_starts: u64,
+    /// Chunks of fmt 3 without the extended timestamp that belongs there.
+    pub omitted_timestamps: u64,
+}
+
 /// Assembles messages from chunks that arrive in pieces of any size.
 ///
 /// Each payload byte is copied once, from the input to its message; a message is one
@@ -97,7 +108,7 @@ pub struct ChunkDecoder {
     chunk_size: u32,
     /// Sum of the lengths of all partial bodies, `<= limits.partial_bytes_max`.
     partial_bytes: usize,
-    restarted_messages: u64,
+    oddities: ChunkOddities,
     habit: Habit,
     /// The first bytes of a header that has not arrived whole.
     staged: [u8; HEADER_BYTES_MAX - 1],
@@ -135,7 +146,7 @@ impl ChunkDecoder {
             chunk_left: 0,
             chunk_size: CHUNK_SIZE_DEFAULT,
             partial_bytes: 0,
-            restarted_messages: 0,
+            oddities: ChunkOddities::default(),
             habit: Habit::Unknown,
             staged: [0; HEADER_BYTES_MAX - 1],
             staged_len: 0,
@@ -182,7 +193,12 @@ impl ChunkDecoder {
 
     /// Messages that were given up in the middle because the peer started a new one.
     pub fn restarted_messages(&self) -> u64 {
-        self.restarted_messages
+        self.oddities.restarted_messages
+    }
+
+    /// What was odd so far.
+    pub fn oddities(&self) -> ChunkOddities {
+        self.oddities
     }
 
     /// Bytes of bodies that are half received.
@@ -306,14 +322,18 @@ impl ChunkDecoder {
         }
         let index = match known {
             Some(index) => index,
-            None => self.add_lane(csid)?,
+            None => {
+                let index = self.add_lane(csid)?;
+                self.oddities.short_starts += u64::from(fields.msid.is_none());
+                index
+            }
         };
         if self.lane(index).is_continued_by(fields) {
             self.lane_mut(index).extended = fields.extended();
             return Ok(index);
         }
         if self.drop_partial(index) {
-            self.restarted_messages += 1;
+            self.oddities.restarted_messages += 1;
         }
         self.lane_mut(index).start(fields);
         Ok(index)
@@ -337,7 +357,10 @@ impl ChunkDecoder {
             };
             match expected.judge(reader.rest()) {
                 Verdict::NeedMore => return false,
-                Verdict::Omitted => self.habit = Habit::Omits,
+                Verdict::Omitted => {
+                    self.habit = Habit::Omits;
+                    self.oddities.omitted_timestamps += 1;
+                }
                 Verdict::Repeated(repeated) => {
                     self.habit = Habit::Repeats;
                     start = expected.start_timestamp(before, repeated);

@@ -6,7 +6,7 @@ mod extended;
 pub mod header;
 mod payload;
 
-pub use decoder::{ChunkDecoder, ChunkError, ChunkLimits};
+pub use decoder::{ChunkDecoder, ChunkError, ChunkLimits, ChunkOddities};
 pub use encoder::{ChunkEncoder, encode_message};
 pub use payload::Payload;
 

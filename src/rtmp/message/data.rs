@@ -61,6 +61,13 @@ impl<'a> Data<'a> {
     }
 }
 
+/// Whether the body of a type 18 message begins with something else than a string: with values
+/// that [`Data::decode`] skips, or with nothing that can be read.
+pub fn has_values_in_front(body: &[u8], limits: &Limits) -> bool {
+    let first = amf0::Decoder::new(body, limits).next();
+    !matches!(first, Ok(Some(Value::String(_)) | None))
+}
+
 /// The next string and the bytes that begin with it; values in front of it are skipped.
 fn next_string<'a>(values: &mut amf0::Decoder<'a>) -> Option<(String, &'a [u8])> {
     loop {

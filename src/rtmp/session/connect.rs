@@ -55,6 +55,13 @@ impl ConnectRequest {
         split_query(&self.app).0
     }
 
+    /// Whether the field `tcUrl` has another name than that, or quotes around its value.
+    pub fn is_tc_url_odd(&self) -> bool {
+        let is_here = self.object.get_ignore_case("tcUrl").is_some();
+        let text = self.object.get("tcUrl").and_then(Value::as_str);
+        is_here && text.is_none_or(|text| text.trim() != self.tc_url)
+    }
+
     /// Whether the client knows Enhanced RTMP (it sent one of the fields of its connect object).
     pub fn is_enhanced(&self) -> bool {
         self.capabilities.is_enhanced

@@ -1,6 +1,6 @@
 //! What sessions report.
 
-use super::ConnectRequest;
+use super::{ConnectRequest, Note};
 use crate::rtmp::MediaKind;
 use crate::rtmp::authentication::Demand;
 use crate::rtmp::chunk::{MessageStreamId, Payload};
@@ -57,36 +57,9 @@ pub enum ServerEvent {
     Paused(MessageStreamId, bool),
     /// `receiveAudio` or `receiveVideo`: whether this kind is wanted.
     Receive(MessageStreamId, MediaKind, bool),
-    /// The peer broke a rule and we carry on.
+    /// The peer broke a rule for the first time, and we carry on.
+    /// [`take_note_counts`](super::ServerSession::take_note_counts) says how often.
     Note(Note),
-}
-
-/// A rule that the peer broke without ending the connection; `Display` is for the log.
-///
-/// A session reports each of them once, however often the rule is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Note {
-    /// Media outside an accepted `publish`: dropped.
-    #[error("sends media without an accepted publish: dropped")]
-    MediaWithoutPublish,
-    /// A message was given up in the middle for a new one.
-    #[error("starts a new message inside an unfinished one")]
-    MessageRestarted,
-    /// A protocol control message could not be read: ignored.
-    #[error("sends a control message that is too short: ignored")]
-    ControlTooShort,
-    /// A user control, data or aggregate message could not be read: ignored.
-    #[error("sends a message that cannot be read: ignored")]
-    Unreadable,
-    /// Protocol control elsewhere than on csid 2.
-    #[error("sends protocol control on a chunk stream other than 2")]
-    ControlOnOtherCsid,
-    /// A command other than `connect` before `connect`: answered with an error.
-    #[error("sends a command before connect: refused")]
-    CommandBeforeConnect,
-    /// More than is held while `connect` or `publish` waits for the caller's answer: dropped.
-    #[error("sends too much before its request was answered: dropped")]
-    HeldTooMuch,
 }
 
 /// How the server refuses a request.

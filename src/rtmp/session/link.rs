@@ -4,7 +4,8 @@
 use super::{Note, SessionError};
 use crate::amf::Value;
 use crate::rtmp::chunk::{
-    ChunkDecoder, ChunkEncoder, ChunkError, ChunkLimits, ChunkStreamId, Message, MessageStreamId,
+    CHUNK_SIZE_MAX, ChunkDecoder, ChunkEncoder, ChunkError, ChunkLimits, ChunkOddities,
+    ChunkStreamId, Message, MessageStreamId,
 };
 use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::{Command, Level, status_info};
@@ -27,6 +28,8 @@ const ACK_COUNT_MAX: u32 = 0xF000_0000;
 #[derive(Debug)]
 pub(super) struct Link {
     decoder: ChunkDecoder,
+    /// What was odd about the peer's chunks when it was asked last.
+    known_oddities: ChunkOddities,
     encoder: ChunkEncoder,
     output: Vec<u8>,
     /// The count that was acknowledged last, `<= ACK_COUNT_MAX`.
@@ -43,6 +46,7 @@ impl Link {
     pub(super) fn new(limits: ChunkLimits) -> Self {
         Self {
             decoder: ChunkDecoder::new(limits),
+            known_oddities: ChunkOddities::default(),
             encoder: ChunkEncoder::new(),
             output: Vec::new(),
             acknowledged: 0,
@@ -59,9 +63,24 @@ impl Link {
         Ok((consumed, message))
     }
 
-    /// Whether the peer ever began a message inside an unfinished one.
-    pub(super) fn has_restarted_messages(&self) -> bool {
-        self.decoder.restarted_messages() > 0
+    /// What was odd about the peer's chunks since this was asked last, each with its count.
+    pub(super) fn take_chunk_notes(&mut self) -> Option<[(Note, u64); 3]> {
+        let (new, old) = (self.decoder.oddities(), self.known_oddities);
+        if new == old {
+            return None;
+        }
+        self.known_oddities = new;
+        Some([
+            (
+                Note::MessageRestarted,
+                new.restarted_messages - old.restarted_messages,
+            ),
+            (Note::ShortStart, new.short_starts - old.short_starts),
+            (
+                Note::ExtendedTimestampOmitted,
+                new.omitted_timestamps - old.omitted_timestamps,
+            ),
+        ])
     }
 
     /// The bytes that wait to be sent; handshakes append theirs.
@@ -75,12 +94,18 @@ impl Link {
     }
 
     /// Handles protocol control (types 1, 2, 3, 5, 6), on whichever csid and msid it came.
+    /// Returns the rules that it broke.
     pub(super) fn handle_control(
         &mut self,
         message: &Message,
-    ) -> Result<Option<Note>, SessionError> {
+    ) -> Result<[Option<Note>; 2], SessionError> {
         let Ok(control) = Control::decode(message.message_type, message.payload.as_slice()) else {
-            return Ok(Some(Note::ControlTooShort));
+            return Ok([Some(Note::ControlTooShort), None]);
+        };
+        let odd_value = match control {
+            Some(Control::SetChunkSize(size)) if size > CHUNK_SIZE_MAX => Some(Note::ChunkSizeHuge),
+            Some(Control::WindowAckSize(1..ACK_WINDOW_MIN)) => Some(Note::AckWindowTiny),
+            _ => None,
         };
         match control {
             Some(Control::SetChunkSize(0)) => return Err(SessionError::ChunkSizeZero),
@@ -97,7 +122,7 @@ impl Link {
             Some(Control::Acknowledgement(_)) | None => {}
         }
         let elsewhere = message.csid != ChunkStreamId::CONTROL;
-        Ok(elsewhere.then_some(Note::ControlOnOtherCsid))
+        Ok([elsewhere.then_some(Note::ControlOnOtherCsid), odd_value])
     }
 
     /// Handles user control (type 4): answers pings and ignores the rest.

@@ -16,6 +16,7 @@ mod connect;
 mod error;
 mod event;
 mod link;
+mod note;
 mod server;
 #[cfg(test)]
 mod testing;
@@ -26,5 +27,6 @@ pub use client::{ClientSession, ClientState};
 pub use config::{ClientConfig, ClientRole, ServerConfig, SessionLimits};
 pub use connect::ConnectRequest;
 pub use error::{SessionError, TimerKind};
-pub use event::{ClientEvent, EndReason, Note, Refusal, Rejection, ServerEvent, Stage};
+pub use event::{ClientEvent, EndReason, Refusal, Rejection, ServerEvent, Stage};
+pub use note::Note;
 pub use server::ServerSession;

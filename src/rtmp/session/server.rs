@@ -58,7 +58,9 @@ pub struct ServerSession {
     timers: Timers,
     events: VecDeque<ServerEvent>,
     /// One bit for each [`Note`] that was reported.
-    noted: u16,
+    noted: u32,
+    /// How often rules were broken since the caller asked last; each [`Note`] once at most.
+    note_counts: Vec<(Note, u64)>,
     /// A ping was sent and nothing came since.
     pinged: bool,
     /// FCPublish was seen: the client wants onFCPublish.
@@ -121,6 +123,7 @@ impl ServerSession {
             timers,
             events: VecDeque::new(),
             noted: 0,
+            note_counts: Vec::new(),
             pinged: false,
             fc_publish: false,
             enhanced: false,
@@ -150,8 +153,9 @@ impl ServerSession {
         self.timers.start(TimerKind::Ping, now, ping_after);
         while !matches!(self.state, State::Refused) {
             let decoded = self.link.decode(rest);
-            let restarted = self.link.has_restarted_messages();
-            self.note(restarted.then_some(Note::MessageRestarted));
+            for (note, count) in self.link.take_chunk_notes().into_iter().flatten() {
+                self.note_times(note, count);
+            }
             let (consumed, message) = decoded?;
             rest = rest.get(consumed..).unwrap_or_default();
             let Some(message) = message else { break };
@@ -185,6 +189,11 @@ impl ServerSession {
             self.events = VecDeque::new();
         }
         event
+    }
+
+    /// How often the peer broke rules since this was called last.
+    pub fn take_note_counts(&mut self) -> impl Iterator<Item = (Note, u64)> {
+        self.note_counts.drain(..)
     }
 
     /// All bytes that wait to be sent, in order. They are whole chunks on csids 2 and 3, so
@@ -352,8 +361,9 @@ impl ServerSession {
             | MessageType::ACKNOWLEDGEMENT
             | MessageType::WINDOW_ACK_SIZE
             | MessageType::SET_PEER_BANDWIDTH => {
-                let note = self.link.handle_control(&message)?;
-                self.note(note);
+                for note in self.link.handle_control(&message)? {
+                    self.note(note);
+                }
             }
             MessageType::USER_CONTROL => {
                 let note = self.link.handle_user_control(message.payload.as_slice());
@@ -385,9 +395,13 @@ impl ServerSession {
     fn on_stream_message(&mut self, message: Message) {
         let connecting = matches!(self.state, State::Connecting { .. });
         match &self.publish {
-            Some(publish) if publish.accepted => self.on_published(message),
-            Some(_) => self.hold(message),
-            None if connecting => self.hold(message),
+            Some(publish) if publish.accepted => {
+                let elsewhere = message.msid != publish.msid;
+                self.note(elsewhere.then_some(Note::OtherMessageStream));
+                self.on_published(message);
+            }
+            Some(_) => self.hold_media(message),
+            None if connecting => self.hold_media(message),
             None => self.on_unpublished_message(&message),
         }
     }
@@ -424,6 +438,7 @@ impl ServerSession {
         let limits = &self.config.limits.amf;
         let rewritten = amf3.then(|| data::to_amf0(body, limits)).flatten();
         let body = rewritten.as_deref().unwrap_or(body);
+        let is_odd = data::has_values_in_front(body, limits);
         let event = match Data::decode(body, amf3 && rewritten.is_none(), limits) {
             Data::SetMetadata(metadata) => ServerEvent::Metadata(Payload::from(metadata)),
             Data::ClearMetadata => ServerEvent::ClearMetadata,
@@ -434,6 +449,7 @@ impl ServerSession {
             },
         };
         self.events.push_back(event);
+        self.note(is_odd.then_some(Note::ValuesInFront));
     }
 
     fn on_aggregate(&mut self, timestamp: u32, body: &[u8]) {
@@ -458,11 +474,26 @@ impl ServerSession {
 
     fn note(&mut self, note: Option<Note>) {
         if let Some(note) = note {
-            let bit = 1 << note as u16;
-            if self.noted & bit == 0 {
-                self.noted |= bit;
-                self.events.push_back(ServerEvent::Note(note));
-            }
+            self.note_times(note, 1);
+        }
+    }
+
+    fn note_times(&mut self, note: Note, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let bit = 1 << note as u32;
+        if self.noted & bit == 0 {
+            self.noted |= bit;
+            self.events.push_back(ServerEvent::Note(note));
+        }
+        match self
+            .note_counts
+            .iter_mut()
+            .find(|(known, _)| *known == note)
+        {
+            Some((_, known)) => *known = known.saturating_add(count),
+            None => self.note_counts.push((note, count)),
         }
     }
 }

@@ -244,7 +244,8 @@ impl Subject {
     /// After an accepted `publish` on message stream 1.
     pub(super) fn publishing() -> Self {
         let mut subject = Self::connected();
-        subject.call(4, 1, "publish", 3.0, &[Arg::Null, Arg::Text("cam")]);
+        let cam = [Arg::Null, Arg::Text("cam"), Arg::Text("live")];
+        subject.call(4, 1, "publish", 3.0, &cam);
         subject.events();
         subject
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
+use crate::media::flv::Fault;
 
 const KEYFRAME: &[u8] = &[0x17, 1, 0, 0, 0, 1, 2, 3];
 const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 9];
@@ -47,8 +48,8 @@ impl Subject {
         self.one(MediaKind::Video, timestamp, body)
     }
 
-    fn remedies(&mut self) -> Vec<(Remedy, bool)> {
-        self.publisher.take_remedies().collect()
+    fn notes(&mut self) -> Vec<Note> {
+        self.publisher.take_notes().collect()
     }
 }
 
@@ -70,7 +71,7 @@ fn frames_carry_the_delta_to_the_frame_before_them_on_their_track() {
     assert!(!next.flags().is_detached && !next.flags().is_keyframe);
     assert_eq!(wire(&next)[..8], [0x46, 0, 0, 40, 0, 0, 6, 9]);
     assert_eq!(wire(&next)[8..], *INTER);
-    assert_eq!(subject.remedies(), []);
+    assert_eq!(subject.notes(), []);
 }
 
 #[test]
@@ -103,18 +104,18 @@ fn headers_of_several_tracks_stand_beside_each_other() {
 }
 
 #[test]
-fn mended_timestamps_are_told_once_for_each_kind() {
+fn mended_timestamps_are_noted() {
     let mut subject = Subject::new(None);
     let mut mend_at = |timestamp| {
         subject.video(timestamp, INTER);
-        subject.remedies()
+        subject.notes()
     };
-    let outlier = Remedy::Time(Mend::Outlier);
+    let outlier = Note::Clock(Mend::Outlier);
     assert_eq!(mend_at(0), []);
     assert_eq!(mend_at(40), []);
-    assert_eq!(mend_at(9_000_000), [(outlier, true)]);
+    assert_eq!(mend_at(9_000_000), [outlier]);
     assert_eq!(mend_at(80), []);
-    assert_eq!(mend_at(8_000_000), [(outlier, false)]);
+    assert_eq!(mend_at(8_000_000), [outlier]);
 }
 
 #[test]
@@ -137,24 +138,23 @@ fn a_missing_header_goes_before_the_frame_that_it_is_made_of() {
     assert_eq!(header.body()[..6], [0x17, 0, 0, 0, 0, 1]);
     assert_eq!((header.dts(), picture.dts()), (0, 0));
     assert_eq!(picture.body(), key);
-    let told = [(Remedy::Body(Fault::HeaderMissing), true)];
-    assert_eq!(subject.remedies(), told);
+    assert_eq!(subject.notes(), [Note::Media(Fault::HeaderMissing)]);
     assert_eq!(subject.all(MediaKind::Video, 740, &key).len(), 1);
-    assert_eq!(subject.remedies(), []);
+    assert_eq!(subject.notes(), []);
 }
 
 #[test]
 fn what_is_of_use_to_nobody_is_left_out_and_counted_each_time() {
     let mut subject = Subject::new(None);
-    let early = Remedy::Body(Fault::AacTooEarly);
-    for is_first in [true, false] {
+    let early = Note::Media(Fault::AacTooEarly);
+    for _ in 0..2 {
         assert!(subject.one(MediaKind::Audio, 0, &[0xAF, 1, 7]).is_none());
-        assert_eq!(subject.remedies(), [(early, is_first)]);
+        assert_eq!(subject.notes(), [early]);
     }
     let header = subject.one(MediaKind::Audio, 5, &[0xAF, 0, 0x12, 0x10]);
     assert!(header.is_some());
     assert!(subject.one(MediaKind::Audio, 9, &[0xAF, 1, 7]).is_some());
-    assert_eq!(subject.remedies(), []);
+    assert_eq!(subject.notes(), []);
 }
 
 #[test]

@@ -57,6 +57,24 @@ impl Fault {
         Self::AacTooEarly,
         Self::AacHeaderMissing,
     ];
+
+    /// Its name in statistics, which does not change.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::HevcLabelledAvc => "hevc-labelled-avc",
+            Self::AnnexB => "annex-b",
+            Self::AnnexBHeader => "annex-b-header",
+            Self::EmptyNalUnit => "empty-nal-unit",
+            Self::EmptyFrame => "empty-frame",
+            Self::EmptyHeader => "empty-header",
+            Self::CutShort => "cut-short",
+            Self::HeaderMissing => "header-missing",
+            Self::HeaderOutdated => "header-outdated",
+            Self::Adts => "adts",
+            Self::AacHeaderMissing => "aac-header-missing",
+            Self::AacTooEarly => "aac-too-early",
+        }
+    }
 }
 
 /// The faults of one body.

@@ -79,6 +79,7 @@ impl ServerSession {
             _ => Object::default(),
         };
         let request = ConnectRequest::new(object);
+        self.note(request.is_tc_url_odd().then_some(Note::TcUrlMisspelt));
         self.enhanced = request.is_enhanced();
         self.can_reconnect = request.capabilities.reconnect;
         self.state = State::Connecting { transaction_id };
@@ -119,6 +120,8 @@ impl ServerSession {
             }
             None => {}
         }
+        let is_typed = command.arguments.get(1).is_some();
+        self.note((!is_typed).then_some(Note::PublishWithoutType));
         self.publish = Some(Box::new(Publish {
             msid,
             name: name.to_owned(),
@@ -229,7 +232,10 @@ impl ServerSession {
         let named = command.arguments.first().and_then(stream_id);
         let target = match named {
             Some(id) if id != 0 => MessageStreamId(id),
-            _ => self.stream_meant(msid),
+            _ => {
+                self.note(Some(Note::StreamNumberMissing));
+                self.stream_meant(msid)
+            }
         };
         self.stop(target);
         self.stream_ids.free(target.0);

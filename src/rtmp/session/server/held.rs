@@ -50,6 +50,12 @@ impl ServerSession {
         }
     }
 
+    /// As [`Self::hold`], for media: its sender does not wait for answers.
+    pub(super) fn hold_media(&mut self, message: Message) {
+        self.note(Some(Note::TooEarly));
+        self.hold(message);
+    }
+
     /// Handles what was held as if it came now. What is still too early is held again.
     pub(super) fn release_held(&mut self) {
         let Some(held) = self.held.take() else { return };
@@ -82,6 +88,7 @@ impl ServerSession {
         match Data::decode(body, amf3, &self.config.limits.amf) {
             Data::SetMetadata(metadata) if metadata.len() <= METADATA_BYTES_MAX => {
                 self.held.get_or_insert_default().metadata = Some(Payload::from(metadata));
+                self.note(Some(Note::TooEarly));
             }
             Data::ClearMetadata => {
                 if let Some(held) = &mut self.held {

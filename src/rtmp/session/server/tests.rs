@@ -11,14 +11,14 @@ mod timing;
 
 use crate::rtmp::message::MessageType;
 use crate::rtmp::session::testing::{Arg, Subject};
-use crate::rtmp::session::{Refusal, ServerSession};
+use crate::rtmp::session::{Note, Refusal, ServerSession};
 
 const SECRET: Refusal = Refusal {
     code: "NetStream.Publish.Denied",
     description: String::new(),
 };
 
-const CAM: &[Arg] = &[Arg::Null, Arg::Text("cam")];
+const CAM: &[Arg] = &[Arg::Null, Arg::Text("cam"), Arg::Text("live")];
 
 /// `@setDataFrame`, "onMetaData", null: 35 bytes, of which the last 14 are kept.
 const METADATA: &[u8] = b"\x02\x00\x0D@setDataFrame\x02\x00\x0AonMetaData\x05";
@@ -120,7 +120,12 @@ fn a_publishers_media_may_come_on_any_message_stream() {
     for msid in [0, 1, 7] {
         subject.message(4, msid, MessageType::AUDIO, &[0xAF, 1]);
     }
-    assert_eq!(subject.events(), ["Audio t0 [AF, 01]"; 3]);
+    let sound = "Audio t0 [AF, 01]";
+    let note = "Note(OtherMessageStream)";
+    assert_eq!(subject.events(), [note, sound, sound, sound]);
+    let counts: Vec<_> = subject.session.take_note_counts().collect();
+    assert_eq!(counts, [(Note::OtherMessageStream, 2)]);
+    assert_eq!(subject.session.take_note_counts().count(), 0);
 }
 
 #[test]
@@ -162,7 +167,10 @@ fn metadata_before_publish_is_kept_the_last_of_it() {
     subject.message(4, 1, MessageType::DATA_AMF0, METADATA);
     let huge = [METADATA, &[5; 70_000]].concat();
     subject.message(4, 1, MessageType::DATA_AMF0, &huge);
-    assert_eq!(subject.events(), ["Note(MediaWithoutPublish)"]);
+    assert_eq!(
+        subject.events(),
+        ["Note(TooEarly)", "Note(MediaWithoutPublish)"]
+    );
     subject.call(4, 1, "publish", 3.0, CAM);
     assert_eq!(subject.events(), ["Publish m1 \"cam\"", "Metadata 14"]);
     // And not once more for the next publish.
@@ -181,7 +189,7 @@ fn what_follows_a_request_waits_for_its_answer() {
     assert!(subject.call(3, 1, "publish", 3.0, CAM).is_empty());
     subject.message(4, 1, MessageType::DATA_AMF0, METADATA);
     subject.message(4, 1, MessageType::VIDEO, &[0x17, 0]);
-    assert_eq!(subject.events(), ["Connect \"\""]);
+    assert_eq!(subject.events(), ["Connect \"\"", "Note(TooEarly)"]);
     subject.session.accept_connect();
     let replies = subject.replies();
     assert_eq!(replies.last().unwrap(), "_result(2) m0 1");

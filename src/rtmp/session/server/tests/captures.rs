@@ -149,6 +149,8 @@ fn late_answers_lose_nothing() {
     for (name, capture) in ALL {
         let mut prompt = run(pieces(capture, &waits(capture), |_| false)).0;
         let mut late = run([capture]).0;
+        // It is told so, as it would be if it were its fault.
+        late.retain(|event| event != "Note(TooEarly)");
         // Only the place of requests among the rest may differ.
         prompt.sort();
         late.sort();
@@ -177,7 +179,10 @@ fn publishers_are_understood() {
         // 10 frames of ffmpeg, 8 of GStreamer, and the sequence header.
         assert!(starts("Video") >= 8, "{name}: {events:#?}");
         assert_eq!(starts("Unpublished m1"), 1, "{name}");
-        assert_eq!(starts("Note"), 0, "{name}: {events:#?}");
+        // GStreamer deletes its stream by name.
+        let notes = usize::from(name.starts_with("gst"));
+        assert_eq!(starts("Note"), notes, "{name}");
+        assert_eq!(starts("Note(StreamNumberMissing)"), notes, "{name}");
     }
 }
 

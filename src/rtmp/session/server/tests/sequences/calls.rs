@@ -30,7 +30,7 @@ fn one_connection_publishes_and_plays_once_each() {
                 5.0,
                 NAME,
                 PUBLISHING_WITHOUT_FC,
-                &["Publish m1 \"cam\""],
+                &["Note(PublishWithoutType)", "Publish m1 \"cam\""],
             ),
             // The very same once more: said again, not asked again.
             step((4, 1), "publish", 5.0, NAME, PUBLISHING_WITHOUT_FC, &[]),
@@ -111,7 +111,7 @@ fn one_connection_publishes_and_plays_once_each() {
                 9.0,
                 &[Null, Number(-1.5)],
                 &["_result(9) m0"],
-                &[],
+                &["Note(StreamNumberMissing)"],
             ),
             step((3, 3), "closeStream", 9.0, &[Null], &["_result(9) m3"], &[]),
             // The freed number is given out again.

@@ -158,7 +158,14 @@ fn gstreamer_publishes_with_transaction_ids_of_0() {
                 ],
                 &["Unpublished m1"],
             ),
-            step((3, 0), "deleteStream", 0.0, NAME, &[], &[]),
+            step(
+                (3, 0),
+                "deleteStream",
+                0.0,
+                NAME,
+                &[],
+                &["Note(StreamNumberMissing)"],
+            ),
         ],
     );
     // deleteStream alone names the stream by a string, too.
@@ -195,7 +202,7 @@ fn gstreamer_publishes_with_transaction_ids_of_0() {
                 0.0,
                 NAME,
                 &["onStatus(0) m1 [status] NetStream.Unpublish.Success"],
-                &["Unpublished m1"],
+                &["Note(StreamNumberMissing)", "Unpublished m1"],
             ),
         ],
     );
@@ -272,7 +279,7 @@ fn haivision_publishes_out_of_order() {
                 3.0,
                 NAME,
                 PUBLISHING_WITHOUT_FC,
-                &["Publish m1 \"cam\""],
+                &["Note(PublishWithoutType)", "Publish m1 \"cam\""],
             ),
             step(
                 (3, 0),
@@ -317,7 +324,7 @@ fn flash_and_simple_cameras_publish_without_fc() {
                 0.0,
                 NAME,
                 PUBLISHING_WITHOUT_FC,
-                &["Publish m1 \"cam\""],
+                &["Note(PublishWithoutType)", "Publish m1 \"cam\""],
             ),
             step(
                 (8, 1),
@@ -371,7 +378,7 @@ fn flash_and_simple_cameras_publish_without_fc() {
                 3.0,
                 &[Null, Text("")],
                 PUBLISHING_WITHOUT_FC,
-                &["Publish m1 \"\""],
+                &["Note(PublishWithoutType)", "Publish m1 \"\""],
             ),
         ],
     );
@@ -386,7 +393,7 @@ fn flash_and_simple_cameras_publish_without_fc() {
                 3.0,
                 &[],
                 PUBLISHING_WITHOUT_FC,
-                &["Publish m1 \"\""],
+                &["Note(PublishWithoutType)", "Publish m1 \"\""],
             ),
         ],
     );
