@@ -23,6 +23,7 @@ mod manners;
 mod matrix;
 mod nginx;
 mod probe;
+mod quirks;
 mod reconnect;
 mod simulate;
 mod support;

@@ -1,7 +1,7 @@
 //! Every simulated camera against our server: its frames arrive, decode, and hold together.
 //!
 //! What a subscriber should get is the same for all of them: an ordinary stream. Whatever is odd
-//! about the camera, the server has put right or left out.
+//! about the camera, the server has put right or left out, and has said so.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
+use crate::quirks;
 use crate::support::flv::{self, AUDIO, Tag, VIDEO};
 use crate::support::frames::assert_grows;
 use crate::support::peers::Player;
@@ -147,6 +148,7 @@ fn serve(camera: &str) {
     }
     check_tags(camera, &tags);
     check_tags(camera, &witness.finish_flv());
+    quirks::check_log(camera, &server.stop().stderr);
     check_decoded(camera, if is_hevc { &movie } else { &file });
 }
 

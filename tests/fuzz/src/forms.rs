@@ -1,8 +1,8 @@
 //! Audio and video bodies: put right, and converted to every form.
 
 use millstream::media::flv::{
-    AudioHeader, Converted, Form, Label, Mender, TagKind, VideoCodec, VideoHeader, VideoPacket,
-    convert, relabel,
+    AudioHeader, Conduct, Converted, Form, Label, Mender, TagKind, VideoCodec, VideoHeader,
+    VideoPacket, convert, relabel,
 };
 
 /// A length of this in front of a body stands for "up to the end".
@@ -11,6 +11,7 @@ const REST: u8 = 255;
 /// Bodies of one publisher: kind, length, body, and so on.
 pub fn forms(data: &[u8]) {
     let (mut publisher, mut second) = (Mender::new(), Mender::new());
+    let mut conduct = Conduct::default();
     let mut rest = data;
     while let [kind, length, behind @ ..] = rest {
         let kind = match kind & 1 {
@@ -24,6 +25,9 @@ pub fn forms(data: &[u8]) {
         let (body, behind) = behind.split_at(length);
         rest = behind;
 
+        let timestamp = u32::try_from(body.len()).expect("inputs are small");
+        let _breaches = conduct.media(kind, timestamp, body);
+        let _breaches = conduct.metadata(body);
         let mended = publisher.mend(body, kind);
         if mended.faults.is_empty() {
             assert_eq!(mended.header, None, "made without a reason");

@@ -532,10 +532,12 @@ fn what_ends_a_stream_and_what_does_not() {
     let mut subject = Subject::started(ClientRole::Publish);
     subject.status("status", "NetStream.Unpublish.Success");
     assert_ends(&mut subject, EndReason::Unpublished);
-    // StreamEOF, StreamDry and a wish to reconnect do not.
+    // StreamEOF, StreamDry, the buffer states of FMS and a wish to reconnect do not.
     let mut subject = Subject::started(ClientRole::Play);
     subject.message(0, MessageType::USER_CONTROL, &[0, 1, 0, 0, 0, 1]);
     subject.message(0, MessageType::USER_CONTROL, &[0, 2, 0, 0, 0, 1]);
+    subject.message(0, MessageType::USER_CONTROL, &[0, 31, 0, 0, 0, 1]);
+    subject.message(0, MessageType::USER_CONTROL, &[0, 32, 0, 0, 0, 1]);
     let request: &[Arg] = &[
         Null,
         Fields(&[
