@@ -11,6 +11,7 @@
 
 pub mod authentication;
 pub mod chunk;
+pub mod flight;
 pub mod handshake;
 pub mod message;
 pub mod session;

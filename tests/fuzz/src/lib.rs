@@ -11,6 +11,7 @@ mod authentication;
 mod chunk;
 mod codecs;
 mod config;
+mod flight;
 mod flv;
 mod forms;
 mod handshake;
@@ -24,6 +25,7 @@ pub use authentication::authentication;
 pub use chunk::chunk;
 pub use codecs::codecs;
 pub use config::config;
+pub use flight::flight;
 pub use flv::flv;
 pub use forms::forms;
 pub use handshake::handshake;
@@ -47,4 +49,5 @@ pub const BODIES: &[(&str, Body)] = &[
     ("codecs", codecs),
     ("authentication", authentication),
     ("config", config),
+    ("flight", flight),
 ];
