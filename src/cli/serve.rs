@@ -55,6 +55,12 @@ pub(super) struct ServeArgs {
     /// How long players are kept when their publisher vanishes without a goodbye [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = typed("timers.publisher_grace"))]
     publisher_grace: Option<String>,
+
+    /// Record each connection, and write those that end in an error to files in this folder;
+    /// `millstream replay FILE` tells what happened. They hold all bytes, stream keys included
+    /// [default: off]
+    #[arg(long, value_name = "DIR", value_parser = typed("flight"))]
+    flight: Option<String>,
 }
 
 /// Runs the server until SIGINT or SIGTERM.
@@ -126,6 +132,7 @@ fn with_advice(error: StartError) -> anyhow::Error {
             std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
             _ => "",
         },
+        StartError::Flight { .. } => "; choose another folder with --flight",
         StartError::Worker(_) => "",
     };
     anyhow::anyhow!("{error}{advice}")
@@ -176,6 +183,7 @@ impl ServeArgs {
             ("takeover", self.takeover.as_ref()),
             ("drain_to", self.drain_to.as_ref()),
             ("timers.publisher_grace", self.publisher_grace.as_ref()),
+            ("flight", self.flight.as_ref()),
         ];
         let typed: Vec<_> = typed
             .iter()

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::flight::FlightConfig;
 use super::path_pattern::PathPattern;
 use crate::broadcast::LogLimits;
 use crate::media::flv::HevcForm;
@@ -30,6 +31,8 @@ pub struct Config {
     pub timers: ServerTimers,
     /// When the kernel gives a silent peer up.
     pub liveness: Liveness,
+    /// What is recorded of connections that end in an error. Not changed by a reload.
+    pub flight: FlightConfig,
     /// What holds for every live stream that no rule of `paths` names.
     pub path: PathConfig,
     /// What holds for live streams by name, see [`Config::for_path`].
@@ -46,6 +49,7 @@ impl Default for Config {
             limits: ServerLimits::default(),
             timers: ServerTimers::default(),
             liveness: Liveness::default(),
+            flight: FlightConfig::default(),
             path: PathConfig::default(),
             paths: Vec::new(),
         }

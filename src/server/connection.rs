@@ -1,11 +1,13 @@
 //! One connection: its socket, its session, and what waits to be sent.
 
+use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
+use super::flight::Recorder;
 use super::live_stream::LiveStream;
 use super::notes::Notes;
 use super::publisher::Publisher;
@@ -61,6 +63,8 @@ pub(super) struct Connection {
     pub(super) closing: Closing,
     /// Rules that the peer broke.
     pub(super) notes: Notes,
+    /// Keeps what passes, if connections are recorded.
+    pub(super) recorder: Option<Box<Recorder>>,
     /// The earliest alarm that is set for it.
     pub(super) alarm: Option<Instant>,
     /// Which user of its slot this is: alarms of earlier ones are void.
@@ -106,6 +110,7 @@ impl Connection {
             waiting: None,
             closing: Closing::No,
             notes: Notes::default(),
+            recorder: None,
             alarm: None,
             generation,
             can_read: true,
@@ -115,6 +120,15 @@ impl Connection {
             output: Vec::new(),
             output_sent: 0,
             is_queued: false,
+        }
+    }
+
+    /// The connection ends in an error that is the peer's fault or ours: says so in the log, and
+    /// in the recording if there is one.
+    pub(super) fn fail(&mut self, level: log::Level, now: Instant, line: fmt::Arguments<'_>) {
+        log::log!(level, "{}: {line}", self.peer);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.fail(now, line);
         }
     }
 
@@ -172,7 +186,7 @@ impl Connection {
                 }
                 _ => Next::Nothing,
             };
-            let Some(written) = self.write_next(&next, log, run.as_mut())? else {
+            let Some(written) = self.write_next(&next, log, run.as_mut(), now)? else {
                 return Ok(sent);
             };
             self.note_progress(written, now);
@@ -188,6 +202,7 @@ impl Connection {
         next: &Next,
         log: Option<&Log>,
         run: Option<&mut Run<'_>>,
+        now: Instant,
     ) -> io::Result<Option<usize>> {
         let pending = &self.output[self.output_sent..];
         let in_flight = self
@@ -205,16 +220,28 @@ impl Connection {
                     let total = total_len(&slices);
                     let written = write_slices(&self.socket, &slices)?;
                     self.can_write = written == total;
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.sent(now, slices.iter().map(|slice| &**slice), written);
+                    }
                     if let Some(part) = &mut self.subscriber {
                         part.role.advance_in_flight(written);
                     }
                     return Ok(Some(written));
                 }
                 (Next::Run, Some(run), Some(log)) => {
-                    let written = match run.wire() {
+                    let wire = run.wire();
+                    let written = match wire {
                         Wire::Piece(bytes) => write(|| (&self.socket).write(bytes))?,
                         Wire::Slices(slices) => write_slices(&self.socket, slices)?,
                     };
+                    if let Some(recorder) = &mut self.recorder {
+                        match wire {
+                            Wire::Piece(bytes) => recorder.sent(now, [bytes], written),
+                            Wire::Slices(slices) => {
+                                recorder.sent(now, slices.iter().map(|slice| &**slice), written);
+                            }
+                        }
+                    }
                     self.can_write = written > 0;
                     if let Some(part) = &mut self.subscriber {
                         part.role.advance_run(run, log, written);
@@ -232,6 +259,9 @@ impl Connection {
         let total = total_len(&slices);
         let written = write_slices(&self.socket, &slices)?;
         self.can_write = written == total;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sent(now, slices.iter().map(|slice| &**slice), written);
+        }
         let of_output = written.min(pending_len);
         self.output_sent += of_output;
         if self.output_sent == self.output.len() {

@@ -13,6 +13,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::config::Config;
+use super::flight::{FlightThread, Flights};
 use super::mail::{Address, Post, WorkerId};
 use super::metrics::Metrics;
 use super::worker::{Shared, WAKER, Worker};
@@ -40,6 +41,14 @@ pub enum StartError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The folder for recordings cannot be made or read.
+    #[error("cannot record in {folder}: {cause}")]
+    Flight {
+        /// The folder.
+        folder: String,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// A thread or a poll could not be made.
     #[error("cannot start a worker: {0}")]
     Worker(#[from] io::Error),
@@ -54,6 +63,7 @@ pub struct Server {
     reload: ReloadHandle,
     acceptor: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
+    flights: Option<FlightThread>,
 }
 
 /// Stops a server from another thread.
@@ -134,7 +144,8 @@ impl Server {
             listeners.push(listener);
             addresses.push(bound);
         }
-        let shared = Arc::new(Shared::new(&config));
+        let (flights, flight_thread) = start_flights(&config)?.unzip();
+        let shared = Arc::new(Shared::new(&config, flights));
         let config = Arc::new(config);
         let (mailboxes, workers) = start_workers(&shared, &config)?;
         let reload = ReloadHandle {
@@ -159,6 +170,7 @@ impl Server {
             reload,
             acceptor,
             workers,
+            flights: flight_thread,
         })
     }
 
@@ -189,7 +201,17 @@ impl Server {
                 log::error!("a thread of the server panicked");
             }
         }
+        if let Some(thread) = self.flights {
+            thread.stop();
+        }
     }
+}
+
+fn start_flights(config: &Config) -> Result<Option<(Flights, FlightThread)>, StartError> {
+    Flights::start(&config.flight).map_err(|cause| StartError::Flight {
+        folder: config.flight.folder.clone().unwrap_or_default(),
+        cause,
+    })
 }
 
 fn start_workers(

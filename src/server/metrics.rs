@@ -31,6 +31,8 @@ pub struct Metrics {
     pub peer_errors: Counter,
     /// Panics caught while a connection was served: our faults.
     pub panics: Counter,
+    /// Recordings of connections that ended in an error and were not written: too many at once.
+    pub flights_lost: Counter,
     /// Rules that peers broke without being closed for it.
     pub notes: NoteCounters,
     /// Accepted `publish` requests.

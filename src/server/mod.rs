@@ -17,6 +17,7 @@
 mod admission;
 mod config;
 mod connection;
+mod flight;
 mod framing;
 mod listener;
 mod live_stream;
@@ -33,6 +34,7 @@ mod subscriber;
 mod worker;
 
 pub use config::{Config, Flush, PathConfig, PathRule, ServerLimits, ServerTimers, Takeover};
+pub use flight::FlightConfig;
 pub use listener::{ReloadHandle, Server, StartError, StopHandle};
 pub use metrics::{Counter, Metrics};
 pub use notes::{Note, NoteCounters, Noted, Notes};

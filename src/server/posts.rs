@@ -120,7 +120,11 @@ impl Worker {
             return self.shared.admission.release(peer.ip(), self.id);
         }
         let session = ServerSession::new(Arc::clone(&self.session), fastrand::u64(..), now);
-        slot.insert(Connection::new(stream, peer, session, self.generations));
+        let flights = self.shared.flights.as_ref();
+        let recorder = flights.map(|flights| flights.recorder(peer, stream.local_addr(), now));
+        let mut connection = Connection::new(stream, peer, session, self.generations);
+        connection.recorder = recorder;
+        slot.insert(connection);
         log::debug!("{peer}: connected");
         self.queue(key);
     }

@@ -81,7 +81,8 @@ impl Worker {
         let connection = &mut self.connections[key];
         let peer = connection.peer;
         let Some((name, query)) = stream_name(&connection.app, key_name, &connection.tc_url) else {
-            log::warn!("{peer}: publish refused: no app and no stream key in its URL");
+            let line = format_args!("publish refused: no app and no stream key in its URL");
+            connection.fail(log::Level::Warn, now, line);
             let refusal = Refusal {
                 code: "NetStream.Publish.BadName",
                 description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
@@ -89,6 +90,9 @@ impl Worker {
             connection.session.reject_publish(msid, &refusal);
             return self.close_gently(key, now);
         };
+        if let Some(recorder) = &mut connection.recorder {
+            recorder.requested(&name);
+        }
         let origin = Origin {
             address: peer.ip(),
             query,
@@ -102,11 +106,11 @@ impl Worker {
         let grant = match granted {
             Ok(grant) => grant,
             Err(busy) => {
-                log::warn!(
-                    "{peer}: publish of {name} refused: {} publishes it, last media {} ms ago",
-                    busy.address,
-                    busy.silence.as_millis()
+                let (holder, silence) = (busy.address, busy.silence.as_millis());
+                let line = format_args!(
+                    "publish of {name} refused: {holder} publishes it, last media {silence} ms ago"
                 );
+                self.connections[key].fail(log::Level::Warn, now, line);
                 let refusal = Refusal {
                     code: "NetStream.Publish.BadName",
                     description: format!("{name} is already being published"),
@@ -148,6 +152,9 @@ impl Worker {
         );
         let connection = &mut self.connections[key];
         connection.session.accept_publish(now, msid);
+        if let Some(recorder) = &mut connection.recorder {
+            recorder.served();
+        }
         connection.publisher = Some(Part {
             stream,
             role: Box::new(publisher),
@@ -168,7 +175,8 @@ impl Worker {
         let connection = &mut self.connections[key];
         let peer = connection.peer;
         let Some((name, _)) = stream_name(&connection.app, key_name, &connection.tc_url) else {
-            log::warn!("{peer}: play refused: no app and no stream key in its URL");
+            let line = format_args!("play refused: no app and no stream key in its URL");
+            connection.fail(log::Level::Warn, now, line);
             let refusal = Refusal {
                 code: "NetStream.Play.StreamNotFound",
                 description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
@@ -176,6 +184,9 @@ impl Worker {
             connection.session.reject_play(msid, &refusal);
             return self.close_gently(key, now);
         };
+        if let Some(recorder) = &mut connection.recorder {
+            recorder.requested(&name);
+        }
         let stream = self.stream_slot(&name);
         if !self.streams[stream].has_audience() {
             let home = self.shared.registry.attend(&name, self.id);
@@ -217,6 +228,9 @@ impl Worker {
         let chunk_size = self.chunk_size();
         let connection = &mut self.connections[key];
         connection.session.accept_play(now, msid);
+        if let Some(recorder) = &mut connection.recorder {
+            recorder.served();
+        }
         let live = &mut self.streams[stream];
         let form = match connection.form {
             Form::Legacy(None) => Form::Legacy(live.config.hevc),
@@ -239,10 +253,8 @@ impl Worker {
         let live = &mut self.streams[part.stream];
         live.waiting.retain(|other| *other != key);
         let name = Arc::clone(&live.name);
-        log::info!(
-            "{}: play of {name} refused: nobody publishes it",
-            self.connections[key].peer
-        );
+        let line = format_args!("play of {name} refused: nobody publishes it");
+        self.connections[key].fail(log::Level::Info, now, line);
         let refusal = Refusal {
             code: "NetStream.Play.StreamNotFound",
             description: format!("nobody publishes {name}"),
@@ -300,11 +312,10 @@ impl Worker {
         let grace = self.streams[part.stream].config.publisher_grace;
         let epoch = part.role.epoch;
         let name = &part.role.name;
-        log::info!(
-            "{}: publisher of {name} vanished; its subscribers are kept for {} s",
-            self.connections[key].peer,
-            grace.as_secs()
-        );
+        let seconds = grace.as_secs();
+        let line =
+            format_args!("publisher of {name} vanished; its subscribers are kept for {seconds} s");
+        self.connections[key].fail(log::Level::Info, now, line);
         self.shared.registry.vacate(name, epoch);
         self.streams[part.stream].source = Source::Here {
             epoch,

@@ -19,6 +19,7 @@ use slab::Slab;
 use super::admission::Admission;
 use super::config::Config;
 use super::connection::{Closing, Connection};
+use super::flight::Flights;
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Address, Epoch, Feed, Post, StreamName, WorkerId};
 use super::metrics::Metrics;
@@ -46,15 +47,18 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) started: Instant,
     pub(super) admission: Admission,
+    /// Only if connections are to be recorded.
+    pub(super) flights: Option<Flights>,
 }
 
 impl Shared {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, flights: Option<Flights>) -> Self {
         Self {
             registry: Registry::default(),
             metrics: Metrics::default(),
             started: Instant::now(),
             admission: Admission::new(config.limits, config.workers.max(1)),
+            flights,
         }
     }
 }
@@ -421,6 +425,9 @@ impl Worker {
             return Ok(());
         }
         let input = buffer.get(..count).unwrap_or_default();
+        if let Some(recorder) = &mut connection.recorder {
+            recorder.received(now, input);
+        }
         let outcome = connection.session.handle_input(now, input);
         while let Some(connection) = self.connections.get_mut(key) {
             let Some(event) = connection.session.poll_event() else {
@@ -450,7 +457,7 @@ impl Worker {
             return Err(CloseReason::Session(error));
         }
         self.shared.metrics.peer_errors.add(1);
-        log::info!("{}: closed: {error}", connection.peer);
+        connection.fail(log::Level::Info, now, format_args!("closed: {error}"));
         self.on_publisher_vanished(key, now);
         self.leave_stream(key, "error");
         self.close_gently(key, now);
@@ -582,29 +589,44 @@ impl Worker {
 
     /// Closes a connection at once. Whoever it published for is kept for a while.
     fn close(&mut self, key: usize, reason: &CloseReason, now: Instant) {
-        let Some(connection) = self.connections.get(key) else {
+        let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         let peer = connection.peer;
         let is_closing = connection.closing != Closing::No;
+        let was_for_nothing = connection
+            .recorder
+            .as_ref()
+            .is_some_and(|recorder| recorder.was_for_nothing());
+        let info = log::Level::Info;
         match reason {
             CloseReason::Session(error) => {
                 self.shared.metrics.peer_errors.add(1);
-                log::info!("{peer}: closed: {error}");
+                connection.fail(info, now, format_args!("closed: {error}"));
             }
             CloseReason::Stuck => {
                 self.shared.metrics.peer_errors.add(1);
-                log::info!(
-                    "{peer}: closed: took nothing for {} s",
-                    self.config.timers.write_timeout.as_secs()
+                let seconds = self.config.timers.write_timeout.as_secs();
+                connection.fail(
+                    info,
+                    now,
+                    format_args!("closed: took nothing for {seconds} s"),
                 );
             }
             CloseReason::Socket(error) if !is_closing => {
-                log::info!("{peer}: connection lost: {error}");
+                connection.fail(info, now, format_args!("connection lost: {error}"));
+            }
+            CloseReason::Finished if !is_closing && was_for_nothing => {
+                connection.fail(
+                    info,
+                    now,
+                    format_args!("left before it published or played"),
+                );
             }
             CloseReason::Finished | CloseReason::Socket(_) => log::debug!("{peer}: closed"),
             CloseReason::Panic(cause) => {
-                log::error!("{peer}: closed after a fault of ours: {cause}");
+                let line = format_args!("closed after a fault of ours: {cause}");
+                connection.fail(log::Level::Error, now, line);
             }
         }
         self.say_notes(key);
@@ -615,6 +637,11 @@ impl Worker {
                 log::debug!("{peer}: cannot be unwatched: {error}");
             }
             self.shared.admission.release(peer.ip(), self.id);
+            if let (Some(flights), Some(recorder)) =
+                (&self.shared.flights, connection.recorder.take())
+            {
+                flights.finish(recorder, &self.shared.metrics);
+            }
         }
     }
 

@@ -43,10 +43,15 @@ impl Key {
     }
 
     /// As [`Self::server`], for what a running server keeps.
-    const fn fixed(name: &'static str, field: Field<Config>, about: &'static str) -> Self {
+    const fn fixed(
+        section: &'static str,
+        name: &'static str,
+        field: Field<Config>,
+        about: &'static str,
+    ) -> Self {
         Self {
             is_fixed: true,
-            ..Self::server("", name, field, about)
+            ..Self::server(section, name, field, about)
         }
     }
 
@@ -122,16 +127,19 @@ fn rtmp_server(text: &str) -> Result<(), String> {
 /// Every setting, in the order of `config show`: by sections.
 pub(super) static KEYS: &[Key] = &[
     Key::fixed(
+        "",
         "rtmp",
         Field::Addresses(|config| &mut config.rtmp),
         "Addresses and ports to take RTMP on, each \"ADDRESS:PORT\".",
     ),
     Key::fixed(
+        "",
         "workers",
         Field::Count(Whole::Usize(|config| &mut config.workers), 1, 256),
         "Worker threads; the default is one per core.",
     ),
     Key::fixed(
+        "",
         "chunk_size",
         Field::Size(
             Whole::U32(|config| &mut config.session.chunk_size),
@@ -185,6 +193,13 @@ pub(super) static KEYS: &[Key] = &[
         Field::Hevc(|path| &mut path.hevc),
         "The form of HEVC for players that did not say which they read: \"as-sent\", \"hvc1\" \
          (Enhanced RTMP) or \"codec-12\" (as many cameras have it).",
+    ),
+    Key::fixed(
+        "",
+        "flight",
+        Field::Text(|config| &mut config.flight.folder, |_| Ok(())),
+        "Folder for recordings of connections that end in an error, with all their bytes, keys \
+         included; \"\" records nothing. millstream replay FILE tells what happened.",
     ),
     Key::server(
         "limits",
@@ -306,6 +321,36 @@ pub(super) static KEYS: &[Key] = &[
         ),
         "Unsent bytes in a socket (TCP_NOTSENT_LOWAT); the rest stays in the log, where it can be \
          skipped.",
+    ),
+    Key::fixed(
+        "limits",
+        "flight_bytes_max",
+        Field::Size(
+            Whole::Usize(|config| &mut config.flight.bytes_max),
+            MIB,
+            16 * GIB,
+        ),
+        "Memory for recording, all connections together; up to 512 KiB for each.",
+    ),
+    Key::fixed(
+        "limits",
+        "flight_files_max",
+        Field::Count(
+            Whole::Usize(|config| &mut config.flight.files_max),
+            1,
+            100_000,
+        ),
+        "Recordings kept; the oldest are removed.",
+    ),
+    Key::fixed(
+        "limits",
+        "flight_folder_bytes_max",
+        Field::Size(
+            Whole::Usize(|config| &mut config.flight.folder_bytes_max),
+            MIB,
+            1024 * GIB,
+        ),
+        "Bytes of all recordings that are kept.",
     ),
     Key::server(
         "timers",

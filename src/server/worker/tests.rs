@@ -17,7 +17,7 @@ fn worker() -> (Worker, Mailbox<Post>) {
     let (post, posts) = Mailbox::unbounded(Arc::clone(&waker));
     let (_, feeds) = Mailbox::bounded(1, waker);
     let config = Arc::new(Config::default());
-    let shared = Arc::new(Shared::new(&config));
+    let shared = Arc::new(Shared::new(&config, None));
     let worker = Worker::new(WorkerId(0), shared, config, poll, posts, feeds, Vec::new());
     (worker, post)
 }
