@@ -7,6 +7,7 @@ mod demo;
 mod probe;
 mod pull;
 mod push;
+mod replay;
 mod serve;
 mod simulate;
 
@@ -47,6 +48,8 @@ enum Command {
     Pull(pull::PullArgs),
     /// Say what a stream is and what is odd about it
     Probe(probe::ProbeArgs),
+    /// Tell what happened in a connection that `serve --flight` recorded
+    Replay(replay::ReplayArgs),
     /// Behave like an awkward camera, to try a server with
     Simulate(simulate::SimulateArgs),
     /// Load a server with publishers and subscribers, and measure what it does
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Push(args) => push::run(args, is_verbose),
         Command::Pull(args) => pull::run(args, is_verbose),
         Command::Probe(args) => probe::run(args, is_verbose),
+        Command::Replay(args) => replay::run(args),
         Command::Simulate(args) => simulate::run(args, is_verbose),
         Command::Bench(args) => bench::run(args),
     };

@@ -14,6 +14,7 @@ mod bench;
 mod burst;
 mod cli;
 mod config;
+mod flight;
 mod fmp4_codecs;
 mod forms;
 mod fuzz_corpus;
