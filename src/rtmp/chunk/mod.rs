@@ -5,6 +5,8 @@ mod encoder;
 mod extended;
 pub mod header;
 mod payload;
+#[cfg(test)]
+pub(in crate::rtmp) mod testing;
 
 pub use decoder::{ChunkDecoder, ChunkError, ChunkLimits, ChunkOddities};
 pub use encoder::{ChunkEncoder, encode_message};

@@ -9,15 +9,23 @@ mod hostile;
 
 use super::*;
 
-/// Feeds `wire` in pieces of `step` bytes, obeys Set Chunk Size, and returns the messages and
-/// the error at which reading ended.
+/// Feeds `wire` in pieces of `step` bytes; see [`read_pieces`].
 fn read(
     decoder: &mut ChunkDecoder,
     wire: &[u8],
     step: usize,
 ) -> (Vec<Message>, Option<ChunkError>) {
+    read_pieces(decoder, wire.chunks(step))
+}
+
+/// Feeds pieces, obeys Set Chunk Size and Abort, and returns the messages and the error at which
+/// reading ended.
+fn read_pieces<'a>(
+    decoder: &mut ChunkDecoder,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Message>, Option<ChunkError>) {
     let mut messages = Vec::new();
-    for piece in wire.chunks(step) {
+    for piece in pieces {
         let mut rest = piece;
         loop {
             match decoder.decode(rest) {
@@ -28,9 +36,12 @@ fn read(
                 }
                 Ok((consumed, Some(message))) => {
                     rest = &rest[consumed..];
-                    if message.message_type == MessageType::SET_CHUNK_SIZE {
-                        let size = message.payload.as_slice().try_into().unwrap();
-                        decoder.set_chunk_size(u32::from_be_bytes(size));
+                    let value =
+                        || u32::from_be_bytes(message.payload.as_slice().try_into().unwrap());
+                    match message.message_type {
+                        MessageType::SET_CHUNK_SIZE => decoder.set_chunk_size(value()),
+                        MessageType::ABORT => decoder.abort(ChunkStreamId(value())),
+                        _ => {}
                     }
                     messages.push(message);
                 }

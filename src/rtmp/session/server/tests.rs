@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod any_chunking;
 mod captures;
 mod hostile;
 mod model;
