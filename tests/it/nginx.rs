@@ -1,10 +1,13 @@
-//! Our two clients against a server that we did not write: nginx-rtmp.
+//! Our two clients against a server that we did not write, nginx-rtmp; and that server as a relay
+//! of awkward cameras, to our server and from it.
 
+use crate::simulate;
+use crate::support::flv;
 use crate::support::media::Sample;
 use crate::support::nginx::Nginx;
 use crate::support::packets::{Tolerance, assert_same, packets};
 use crate::support::peers::{Player, Playing, Publisher};
-use crate::support::server::wait_for_connections;
+use crate::support::server::{Server, wait_for_connections};
 use crate::support::tempdir::TempDir;
 
 #[track_caller]
@@ -54,4 +57,73 @@ fn ffmpeg_to_pull() {
 #[test]
 fn gstreamer_to_pull() {
     through_nginx(Publisher::GstRtmp2Sink, Sample::Plain, &[Player::Pull]);
+}
+
+/// Cameras that nginx takes, with something in their media that we put right, or in their chunks
+/// and clocks that it passes on in its own way.
+const CAMERAS: &[&str] = &[
+    "annexb",
+    "adts",
+    "no-avc-header",
+    "dji-osmo",
+    "dji-fly",
+    "empty-aac",
+    "clock-jumps",
+    "obs-multitrack",
+];
+
+/// nginx joins and leaves where it likes: one group of pictures may be missing.
+const PICTURES_MIN: usize = 51;
+
+/// Films with each camera at once, from `here` to a player at `there`, which `waits` for it.
+fn film(here: &dyn Fn(&str) -> String, there: &dyn Fn(&str) -> String, waits: &dyn Fn(usize)) {
+    let dir = TempDir::new();
+    let playing: Vec<Playing> = CAMERAS
+        .iter()
+        .map(|camera| {
+            let folder = dir.join(camera);
+            std::fs::create_dir(&folder).unwrap();
+            Player::Pull.start(&there(camera), &folder)
+        })
+        .collect();
+    waits(CAMERAS.len());
+    let cameras: Vec<_> = CAMERAS
+        .iter()
+        .map(|camera| simulate::simulate(&here(camera), camera, "3"))
+        .collect();
+    for camera in cameras {
+        camera.succeed();
+    }
+    for (camera, playing) in CAMERAS.iter().zip(playing) {
+        let file = playing.file.clone();
+        let tags: Vec<flv::Tag> = playing.finish_flv();
+        simulate::check_tags(camera, &tags);
+        let pictures = simulate::decode(&file, "0:v");
+        assert!(pictures >= PICTURES_MIN, "{camera}: {pictures} pictures");
+        assert!(simulate::decode(&file, "0:a") > 0, "{camera}");
+    }
+}
+
+#[test]
+fn cameras_reach_us_through_nginx() {
+    let server = Server::start(&["--play-wait", "60", "--publisher-grace", "0.3"]);
+    let nginx = Nginx::relaying(&format!("push rtmp://127.0.0.1:{}/live;", server.port));
+    film(
+        &|camera| nginx.url(camera),
+        &|camera| server.url(&format!("live/{camera}")),
+        &|count| server.wait_for_waiting(count),
+    );
+    drop(nginx.process);
+}
+
+#[test]
+fn cameras_reach_players_of_nginx_through_us() {
+    let server = Server::start(&["--play-wait", "60", "--publisher-grace", "0.3"]);
+    let nginx = Nginx::relaying(&format!("pull rtmp://127.0.0.1:{}/live;", server.port));
+    film(
+        &|camera| server.url(&format!("live/{camera}")),
+        &|camera| nginx.url(camera),
+        &|count| server.wait_for_waiting(count),
+    );
+    drop(nginx.process);
 }

@@ -107,7 +107,7 @@ fn the_list_names_each_camera_and_its_quirks() {
     }
 }
 
-fn simulate(url: &str, camera: &str, seconds: &str) -> Process {
+pub(crate) fn simulate(url: &str, camera: &str, seconds: &str) -> Process {
     let name = format!("camera {camera}");
     let arguments = [
         "-v",
@@ -154,7 +154,7 @@ fn serve(camera: &str) {
 
 /// Nothing that a plain player stumbles over.
 #[track_caller]
-fn check_tags(camera: &str, tags: &[Tag]) {
+pub(crate) fn check_tags(camera: &str, tags: &[Tag]) {
     assert_grows(camera, tags, LEAP_MAX_MS);
     for kind in [AUDIO, VIDEO] {
         let headers: Vec<&Tag> = tags
@@ -216,7 +216,7 @@ fn check_decoded(camera: &str, file: &Path) {
 
 /// How many frames of a track ffmpeg decodes; it must find nothing wrong.
 #[track_caller]
-fn decode(file: &Path, track: &str) -> usize {
+pub(crate) fn decode(file: &Path, track: &str) -> usize {
     let output = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-i"])
         .arg(file)

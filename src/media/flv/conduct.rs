@@ -11,9 +11,12 @@ use super::{
     AudioCodec, Metadata, TagKind, VideoCodec, is_audio_sequence_header, is_video_sequence_header,
 };
 
-/// Frames of one track after which the other one, if it was promised, is missed: two seconds of
-/// pictures at 25 in a second.
-const PATIENCE_FRAMES: u32 = 50;
+/// Pictures after which sound that was promised is missed: two seconds at 25 in a second.
+const PATIENCE_PICTURES: u32 = 50;
+
+/// Frames of sound after which a picture that was promised is missed: ten seconds of AAC, since
+/// relays send sound at once and the picture from the next keyframe on.
+const PATIENCE_SOUNDS: u32 = 500;
 
 /// Frames of one track with the same timestamp that are no accident: several NAL units or AAC
 /// frames in one tick are common, and bursts of a second have been seen.
@@ -29,10 +32,10 @@ pub enum Breach {
     #[error("names a codec as text in its metadata, where a number belongs: read all the same")]
     CodecAsText,
     /// Metadata speak of sound, and there is none.
-    #[error("promises sound in its metadata and sends none: players may wait for it")]
+    #[error("promises sound in its metadata and sends none so far: players may wait for it")]
     SoundPromised,
     /// Metadata speak of a picture, and there is none.
-    #[error("promises a picture in its metadata and sends none: players may wait for it")]
+    #[error("promises a picture in its metadata and sends none so far: players may wait for it")]
     PicturePromised,
     /// HEVC as 12, AV1 as 13, Opus as 13.
     #[error(
@@ -107,18 +110,20 @@ impl Conduct {
 
     /// Takes an audio or video body.
     pub fn media(&mut self, kind: TagKind, timestamp: u32, body: &[u8]) -> Breaches {
-        let (track, beside, is_header, promised) = match kind {
+        let (track, beside, is_header, promised, patience) = match kind {
             TagKind::Video => (
                 &mut self.picture,
                 &mut self.sound,
                 is_video_sequence_header(body),
                 Breach::SoundPromised,
+                PATIENCE_PICTURES,
             ),
             TagKind::Audio => (
                 &mut self.sound,
                 &mut self.picture,
                 is_audio_sequence_header(body),
                 Breach::PicturePromised,
+                PATIENCE_SOUNDS,
             ),
             TagKind::Script => return Breaches::default(),
         };
@@ -126,7 +131,7 @@ impl Conduct {
         // Encoders stamp headers with 0 in mid-stream; they say nothing about the clock.
         let is_still = !is_header && track.stands_still(timestamp);
         [
-            (!is_header && beside.is_missed()).then_some(promised),
+            (!is_header && beside.is_missed(patience)).then_some(promised),
             is_unofficial(kind, body).then_some(Breach::UnofficialCodecId),
             is_still.then_some(Breach::ClockStandsStill),
         ]
@@ -145,9 +150,9 @@ impl TrackConduct {
     }
 
     /// A frame of the other track came.
-    fn is_missed(&mut self) -> bool {
+    fn is_missed(&mut self, patience: u32) -> bool {
         self.frames_beside += u32::from(self.is_awaited);
-        let is_missed = self.frames_beside >= PATIENCE_FRAMES;
+        let is_missed = self.frames_beside >= patience;
         if is_missed {
             self.is_awaited = false;
             self.frames_beside = 0;
@@ -262,14 +267,14 @@ mod tests {
 
     #[test]
     fn a_promise_is_missed_once() {
-        for (here, body, missed) in [
-            (TagKind::Video, PICTURE, Breach::SoundPromised),
-            (TagKind::Audio, SOUND, Breach::PicturePromised),
+        for (here, body, at, missed) in [
+            (TagKind::Video, PICTURE, 49, Breach::SoundPromised),
+            (TagKind::Audio, SOUND, 499, Breach::PicturePromised),
         ] {
             let mut conduct = Conduct::default();
             conduct.metadata(&both_tracks());
-            let found = frames(&mut conduct, here, body, 200, 40);
-            assert_eq!(found, [(49, missed)]);
+            let found = frames(&mut conduct, here, body, 2000, 40);
+            assert_eq!(found, [(at, missed)]);
         }
     }
 

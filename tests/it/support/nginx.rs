@@ -1,4 +1,4 @@
-//! nginx-rtmp as Debian packages it: a server that we did not write.
+//! nginx-rtmp as Debian packages it: a server that we did not write, and a relay.
 
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -17,17 +17,23 @@ pub(crate) struct Nginx {
 impl Nginx {
     #[track_caller]
     pub(crate) fn start() -> Self {
+        Self::relaying("")
+    }
+
+    /// As [`Self::start`]; the application has these directives beside its own.
+    #[track_caller]
+    pub(crate) fn relaying(directives: &str) -> Self {
         // nginx cannot be told to take any free port, so one that was free a moment ago is
         // tried, and another one if somebody was faster.
         for _ in 0..10 {
-            if let Some(nginx) = Self::try_start() {
+            if let Some(nginx) = Self::try_start(directives) {
                 return nginx;
             }
         }
         panic!("nginx does not start on any of ten ports");
     }
 
-    fn try_start() -> Option<Self> {
+    fn try_start(directives: &str) -> Option<Self> {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -39,7 +45,7 @@ impl Nginx {
              events {{ worker_connections 256; }}
              rtmp {{ access_log off; server {{
                  listen 127.0.0.1:{port}; chunk_size 4096; max_message 4M;
-                 application live {{ live on; wait_key on; publish_notify on; sync 10ms; }}
+                 application live {{ live on; wait_key on; publish_notify on; sync 10ms; {directives} }}
              }} }}"
         );
         let path = dir.join("nginx.conf");
