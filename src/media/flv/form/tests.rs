@@ -252,6 +252,16 @@ fn hevc_stays_as_sent_for_whoever_said_nothing() {
     assert_eq!(avc1.unwrap(), [0x17, 1, 0, 0, 0, 9]);
 }
 
+#[test]
+fn mp3_says_of_itself_what_its_frames_say() {
+    // Layer III of MPEG 2.5, 2 and 1: 11 025, 22 050 and 44 100 Hz, stereo.
+    for (version, rate) in [(0xE3, 0x4), (0xF3, 0x8), (0xFB, 0xC)] {
+        let fourcc = [b"\x91.mp3\xFF".as_slice(), &[version, 0x10, 0, 0]].concat();
+        let converted = relabel(&fourcc, Audio, Label::Legacy).into_body(&fourcc);
+        assert_eq!(converted.unwrap()[0], 0x23 | rate);
+    }
+}
+
 /// Bodies of codecs that have two names, in one of them.
 fn two_named() -> impl Strategy<Value = (TagKind, Vec<u8>)> {
     let payload = proptest::collection::vec(any::<u8>(), 0..24);
@@ -341,7 +351,14 @@ proptest! {
             let second = relabel(&first, kind, back).into_body(&first).unwrap();
             prop_assert_eq!(meaning(kind, &second), meaning(kind, &body));
             let third = relabel(&second, kind, there).into_body(&second).unwrap();
-            prop_assert_eq!(&third, &first);
+            let is_mp3 = kind == Audio && meaning(kind, &body).0.contains("Mp3");
+            if is_mp3 && there == Label::Legacy {
+                // The bits beside the codec are the publisher's at first, then those of the frame.
+                prop_assert_eq!(meaning(kind, &third), meaning(kind, &first));
+                prop_assert_eq!(&third[1..], &first[1..]);
+            } else {
+                prop_assert_eq!(&third, &first);
+            }
         }
     }
 
