@@ -6,11 +6,11 @@
 //! |---|---|---|
 //! | L4 | `cli` | arguments, terminal, exit codes |
 //! | L3 | [`server`], [`client`] | connections, live streams, push, pull |
-//! | L2 | [`broadcast`], [`net`] | the log of shared frames; sockets, timers, mailboxes |
+//! | L2 | [`broadcast`], [`net`], [`story`] | the log of shared frames; sockets, timers, mailboxes; a conversation in plain words |
 //! | L1 | [`amf`], [`rtmp`], [`media`] | formats and protocol as pure state machines |
 //! | L0 | [`wire`] | bounds-checked reading and writing |
 //!
-//! L0 and L1 own no socket, thread, clock, file or log.
+//! L0, L1 and [`story`] own no socket, thread, clock, file or log.
 
 pub mod amf;
 pub mod broadcast;
@@ -20,4 +20,5 @@ pub mod media;
 pub mod net;
 pub mod rtmp;
 pub mod server;
+pub mod story;
 pub mod wire;

@@ -18,11 +18,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("media", &["wire", "amf"]),
     ("broadcast", &["wire", "amf", "rtmp", "media"]),
     ("net", &["wire"]),
+    ("story", &["wire", "amf", "rtmp", "media"]),
     (
         "server",
-        &["wire", "amf", "rtmp", "media", "broadcast", "net"],
+        &["wire", "amf", "rtmp", "media", "broadcast", "net", "story"],
     ),
-    ("client", &["wire", "amf", "rtmp", "media", "net"]),
+    ("client", &["wire", "amf", "rtmp", "media", "net", "story"]),
     (
         "cli",
         &[
@@ -32,14 +33,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "media",
             "broadcast",
             "net",
+            "story",
             "server",
             "client",
         ],
     ),
 ];
 
-/// The layers without I/O.
-const PURE: &[&str] = &["wire", "amf", "rtmp", "media"];
+/// The modules without I/O.
+const PURE: &[&str] = &["wire", "amf", "rtmp", "media", "story"];
 
 /// What the pure layers must not contain outside their tests, and what it would mean.
 const IMPURE: &[(&str, &str)] = &[

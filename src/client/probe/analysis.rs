@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use super::audio::{self, AudioTrack};
+use super::audio::AudioTrack;
 use super::clock::distance_ms;
 use super::notes::{Notes, Quirk};
 use super::report::{FirstReport, MetadataReport, StreamReport, SyncReport};
 use super::tally::Line;
-use super::video::{self, VideoTrack, differs};
+use super::video::{VideoTrack, differs};
 use crate::media::flv::{AudioHeader, Metadata, VideoHeader, VideoPacket};
 use crate::rtmp::MediaKind;
 
@@ -349,8 +349,8 @@ fn compare_video(metadata: &Metadata, video: &VideoTrack, notes: &mut Notes) {
         }
     }
     if let Some(said) = metadata.video_codec.filter(|&said| said != video.codec) {
-        let found = video::codec_name(video.codec);
-        wrong("videocodecid", video::codec_name(said), found);
+        let found = video.codec.to_string();
+        wrong("videocodecid", said.to_string(), found);
     }
     let measured = video.frame_rate_measured();
     if let (Some(said), Some(measured)) = (metadata.frame_rate, measured)
@@ -366,8 +366,8 @@ fn compare_audio(metadata: &Metadata, audio: &AudioTrack, notes: &mut Notes) {
         notes.add(Quirk::MetadataWrong { field, said, found });
     };
     if let Some(said) = metadata.audio_codec.filter(|&said| said != audio.codec) {
-        let found = audio::codec_name(audio.codec);
-        wrong("audiocodecid", audio::codec_name(said), found);
+        let found = audio.codec.to_string();
+        wrong("audiocodecid", said.to_string(), found);
     }
     // FLV cannot say the rate of most sounds: only sequence headers contradict metadata.
     if !audio.track.has_header() {
@@ -392,8 +392,8 @@ fn describe(metadata: &Metadata, count: u64) -> MetadataReport {
         width: metadata.width,
         height: metadata.height,
         frame_rate: metadata.frame_rate,
-        video_codec: metadata.video_codec.map(video::codec_name),
-        audio_codec: metadata.audio_codec.map(audio::codec_name),
+        video_codec: metadata.video_codec.map(|codec| codec.to_string()),
+        audio_codec: metadata.audio_codec.map(|codec| codec.to_string()),
         sample_rate: metadata.audio_sample_rate,
         channels: metadata.audio_channels,
         video_kbps: metadata.video_kbps,

@@ -5,10 +5,9 @@ use std::time::Duration;
 use super::notes::{Notes, Quirk};
 use super::report::AudioReport;
 use super::track::Track;
-use super::video::fourcc_text;
 use crate::media::codec::aac::{AacConfig, strip_adts};
 use crate::media::codec::names;
-use crate::media::flv::{AudioCodec, AudioHeader, AudioPacket};
+use crate::media::flv::{AudioCodec, AudioHeader, AudioPacket, fourcc_text};
 
 /// An audio track.
 #[derive(Debug, Clone)]
@@ -91,7 +90,7 @@ impl AudioTrack {
     pub(super) fn report(&self) -> AudioReport {
         AudioReport {
             track: self.track.id,
-            codec: codec_name(self.codec),
+            codec: self.codec.to_string(),
             tag: self.tag.clone(),
             profile: self.profile.clone(),
             sample_rate: self.sample_rate,
@@ -129,28 +128,5 @@ fn note_codec(header: &AudioHeader, notes: &mut Notes) {
             fourcc: fourcc_text(fourcc),
         }),
         _ => {}
-    }
-}
-
-/// What people call it.
-pub(super) fn codec_name(codec: AudioCodec) -> String {
-    match codec {
-        AudioCodec::PcmNative | AudioCodec::PcmLe => "PCM".to_owned(),
-        AudioCodec::Adpcm => "ADPCM".to_owned(),
-        AudioCodec::Mp3 | AudioCodec::Mp3At8k => "MP3".to_owned(),
-        AudioCodec::Nellymoser16k | AudioCodec::Nellymoser8k | AudioCodec::Nellymoser => {
-            "Nellymoser".to_owned()
-        }
-        AudioCodec::G711Alaw => "G.711 A-law".to_owned(),
-        AudioCodec::G711Ulaw => "G.711 mu-law".to_owned(),
-        AudioCodec::Aac => "AAC".to_owned(),
-        AudioCodec::Speex => "Speex".to_owned(),
-        AudioCodec::Opus => "Opus".to_owned(),
-        AudioCodec::Flac => "FLAC".to_owned(),
-        AudioCodec::Ac3 => "AC-3".to_owned(),
-        AudioCodec::Eac3 => "E-AC-3".to_owned(),
-        AudioCodec::DeviceSpecific => "device-specific sound".to_owned(),
-        AudioCodec::Other(format) => format!("sound format {format}"),
-        AudioCodec::FourCc(fourcc) => fourcc_text(fourcc),
     }
 }

@@ -9,7 +9,7 @@ use super::track::Track;
 use crate::media::codec::avc::{self, AvcConfig};
 use crate::media::codec::hevc::{self, HevcConfig, is_hevc_record};
 use crate::media::codec::{nal, names};
-use crate::media::flv::{VideoCodec, VideoHeader, VideoPacket};
+use crate::media::flv::{VideoCodec, VideoHeader, VideoPacket, fourcc_text};
 
 /// Frames without a sequence header are taken to have lengths of this size.
 const LENGTH_SIZE: u8 = 4;
@@ -198,7 +198,7 @@ impl VideoTrack {
         let facts = self.facts.clone();
         VideoReport {
             track: self.track.id,
-            codec: codec_name(self.codec),
+            codec: self.codec.to_string(),
             tag: self.tag.clone(),
             profile: facts.profile,
             level: facts.level,
@@ -298,11 +298,6 @@ fn tag_of(header: &VideoHeader) -> String {
     }
 }
 
-/// Four characters that can be printed.
-pub(super) fn fourcc_text(fourcc: [u8; 4]) -> String {
-    fourcc.escape_ascii().to_string()
-}
-
 fn note_codec(header: &VideoHeader, notes: &mut Notes) {
     match (header.codec, header.enhanced) {
         (VideoCodec::Hevc, false) => notes.add(Quirk::HevcCodecId12),
@@ -316,26 +311,5 @@ fn note_codec(header: &VideoHeader, notes: &mut Notes) {
             fourcc: fourcc_text(fourcc),
         }),
         _ => {}
-    }
-}
-
-/// What people call it.
-pub(super) fn codec_name(codec: VideoCodec) -> String {
-    match codec {
-        VideoCodec::SorensonH263 => "Sorenson H.263".to_owned(),
-        VideoCodec::ScreenVideo => "Screen Video".to_owned(),
-        VideoCodec::Vp6 => "VP6".to_owned(),
-        VideoCodec::Vp6Alpha => "VP6 with alpha".to_owned(),
-        VideoCodec::ScreenVideo2 => "Screen Video 2".to_owned(),
-        VideoCodec::Avc => "H.264".to_owned(),
-        VideoCodec::H263 => "H.263".to_owned(),
-        VideoCodec::Mpeg4 => "MPEG-4 part 2".to_owned(),
-        VideoCodec::Hevc => "HEVC".to_owned(),
-        VideoCodec::Av1 => "AV1".to_owned(),
-        VideoCodec::Vp8 => "VP8".to_owned(),
-        VideoCodec::Vp9 => "VP9".to_owned(),
-        VideoCodec::Vvc => "VVC".to_owned(),
-        VideoCodec::Other(id) => format!("codec id {id}"),
-        VideoCodec::FourCc(fourcc) => fourcc_text(fourcc),
     }
 }

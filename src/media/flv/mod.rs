@@ -1,6 +1,7 @@
 //! FLV: tags, and the file format around them (Adobe FLV 10.1, Annex E; Enhanced RTMP v2).
 
 mod audio;
+mod codec_names;
 mod conduct;
 mod enhanced;
 mod error;
@@ -17,6 +18,7 @@ pub use audio::{
     AUDIO_HEADER_SIZE_MAX, AudioCodec, AudioHeader, AudioPacket, aac_frame, aac_sequence_header,
     audio_frame, audio_sequence_header,
 };
+pub use codec_names::fourcc_text;
 pub use conduct::{Breach, Breaches, Conduct};
 pub use enhanced::{FourCc, Multitrack};
 pub use error::{FirstBytes, FlvError};

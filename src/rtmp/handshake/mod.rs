@@ -9,6 +9,7 @@ mod sniff;
 
 pub use client::ClientHandshake;
 pub use server::ServerHandshake;
+pub use sniff::guess;
 
 /// Bytes of C1, S1, C2 and S2.
 pub const BLOCK_BYTES: usize = 1536;
@@ -34,6 +35,14 @@ pub enum DigestLayout {
     At772,
 }
 
+/// Which form C1 has, for whoever only looks on.
+pub fn kind_of_c1(c1: &[u8; BLOCK_BYTES]) -> HandshakeKind {
+    match digest::find(c1, digest::Side::Client) {
+        Some((layout, _)) => HandshakeKind::Digest(layout),
+        None => HandshakeKind::Simple,
+    }
+}
+
 /// What a call of `handle_input` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -57,6 +66,9 @@ pub enum Guess {
     /// `GET `, `POST`, `HTTP` and other methods.
     #[error("this is HTTP")]
     Http,
+    /// `RTSP/`, a server's answer.
+    #[error("this is RTSP")]
+    Rtsp,
     /// A TLS record (0x16): RTMPS or HTTPS on a plain port.
     #[error("this is TLS (RTMPS or HTTPS)")]
     Tls,
@@ -66,7 +78,7 @@ pub enum Guess {
     /// PROXY protocol, version 1 or 2.
     #[error("this is a PROXY protocol header")]
     ProxyHeader,
-    /// `RTSP`-like or any other text or byte.
+    /// Any other text or byte.
     #[error("first byte is {0:#04x}, 0x03 was expected")]
     Unknown(u8),
 }
@@ -89,7 +101,7 @@ impl FirstBlock {
         let (taken, rest) = input.split_at(missing.min(input.len()));
         self.received.extend_from_slice(taken);
         *input = rest;
-        if let Some(guess) = sniff::guess(&self.received) {
+        if let Some(guess) = guess(&self.received) {
             return Err(HandshakeError::NotRtmp(guess));
         }
         Ok(match self.received.split_first() {

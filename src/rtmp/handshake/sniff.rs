@@ -4,7 +4,7 @@
 use super::{Guess, VERSION};
 
 /// Beginnings of what is not RTMP. No entry is the beginning of another one.
-const SIGNS: [(&[u8], Guess); 18] = [
+const SIGNS: [(&[u8], Guess); 19] = [
     (b"GET ", Guess::Http),
     (b"POST ", Guess::Http), // RTMPT among them.
     (b"PUT ", Guess::Http),
@@ -16,6 +16,7 @@ const SIGNS: [(&[u8], Guess); 18] = [
     (b"OPTIONS ", Guess::Http),
     (b"PRI * HTTP/2", Guess::Http),
     (b"HTTP/", Guess::Http), // A server's answer to our C1.
+    (b"RTSP/", Guess::Rtsp), // Requests of RTSP begin as those of HTTP may.
     (b"PROXY ", Guess::ProxyHeader),
     (b"\x0D\x0A\x0D\x0A\x00\x0D\x0A", Guess::ProxyHeader), // Version 2.
     (b"\x16\x03", Guess::Tls),                             // Handshake record: a client's hello.
@@ -29,7 +30,7 @@ const SIGNS: [(&[u8], Guess); 18] = [
 ///
 /// Depends on the bytes, not on how many arrive at a time: as long as they are the beginning of
 /// a sign, more are awaited.
-pub(super) fn guess(bytes: &[u8]) -> Option<Guess> {
+pub fn guess(bytes: &[u8]) -> Option<Guess> {
     let first = *bytes.first()?;
     if first == VERSION {
         return None;
