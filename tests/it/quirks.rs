@@ -209,6 +209,7 @@ const NOTES: &[(&str, &[(&str, u64)])] = &[
     ("msid-0", &[("other-message-stream", 200)]),
     ("msid-other", &[("other-message-stream", 200)]),
     // Without a number in the table.
+    ("wrong-metadata", &[("metadata-wrong", 2)]),
     ("adts", &[("adts", 130)]),
     (
         "clock-jumps",

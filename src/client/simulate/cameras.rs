@@ -428,6 +428,20 @@ pub const CAMERAS: &[Camera] = &[
         changes: |o| o.metadata = MetadataForm::CodecAsText,
     },
     Camera {
+        name: "late-metadata",
+        device: "unnamed encoders",
+        quirks: &[],
+        sentence: "Its metadata comes a second behind its first frame.",
+        changes: |o| o.metadata = MetadataForm::Late,
+    },
+    Camera {
+        name: "wrong-metadata",
+        device: "cameras whose settings were changed",
+        quirks: &[],
+        sentence: "Its metadata speaks of another picture and of other codecs than there are.",
+        changes: |o| o.metadata = MetadataForm::Wrong,
+    },
+    Camera {
         name: "obs-hevc-7",
         device: "OBS before 29.1",
         quirks: &[40],

@@ -209,13 +209,19 @@ impl<'a> Conversation<'a> {
 
     /// Metadata and sequence headers.
     fn introduce(&mut self, has_metadata: bool) {
-        if has_metadata && let Some(metadata) = self.studio.metadata() {
-            self.send_piece(metadata);
+        if has_metadata && !self.studio.has_late_metadata() {
+            self.describe();
         }
         let mut pieces = Vec::new();
         self.studio.headers(&mut pieces);
         for piece in pieces {
             self.send_piece(piece);
+        }
+    }
+
+    fn describe(&mut self) {
+        if let Some(metadata) = self.studio.metadata() {
+            self.send_piece(metadata);
         }
     }
 
@@ -238,6 +244,7 @@ impl<'a> Conversation<'a> {
             .or_else(|| is_cut.then_some(POWER_CUT_AFTER));
         let start = Instant::now();
         let mut pieces = Vec::new();
+        let mut has_described = !self.studio.has_late_metadata();
         let mut has_lost_bytes = !self.oddities.tricks.loses_bytes;
         loop {
             let mut due = None;
@@ -258,6 +265,10 @@ impl<'a> Conversation<'a> {
                 // What is left then waits for room in the socket, which wakes us.
                 self.link.flush()?;
                 self.progress.time = self.progress.time.max(time);
+                if !has_described && time >= Duration::from_secs(1) {
+                    has_described = true;
+                    self.describe();
+                }
                 if !has_lost_bytes && time >= Duration::from_secs(1) {
                     has_lost_bytes = true;
                     self.link.write(|_, out| Wire::put_orphan(31, out));

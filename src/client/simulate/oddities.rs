@@ -166,6 +166,10 @@ pub(super) enum MetadataForm {
     NoTracks,
     /// `videocodecid` is a string.
     CodecAsText,
+    /// Whole, a second behind the first frame.
+    Late,
+    /// Another picture and other codecs than there are.
+    Wrong,
 }
 
 /// How video is packed.

@@ -128,6 +128,11 @@ impl Studio {
         Ok(studio)
     }
 
+    /// Whether metadata wait until a second of media has gone.
+    pub(super) fn has_late_metadata(&self) -> bool {
+        self.metadata_form == MetadataForm::Late
+    }
+
     /// The message that carries metadata, if there is one.
     pub(super) fn metadata(&self) -> Option<Piece> {
         let object = &self.metadata;
@@ -153,7 +158,9 @@ impl Studio {
             MetadataForm::Whole
             | MetadataForm::NoVideoCodec
             | MetadataForm::NoTracks
-            | MetadataForm::CodecAsText => encode_set_data_frame(object),
+            | MetadataForm::CodecAsText
+            | MetadataForm::Late
+            | MetadataForm::Wrong => encode_set_data_frame(object),
         };
         Some(Piece {
             track: Track::Data,
@@ -499,6 +506,14 @@ impl Studio {
                 object.remove("videocodecid");
             }
             MetadataForm::CodecAsText => object.insert("videocodecid", "avc1"),
+            MetadataForm::Wrong => {
+                object.insert("width", 64.0);
+                object.insert("height", 48.0);
+                object.insert("framerate", 100.0);
+                object.insert("videocodecid", 2.0);
+                object.insert("audiocodecid", 2.0);
+                object.insert("audiosamplerate", 8000.0);
+            }
             MetadataForm::NoTracks => {
                 *object = Object::new().with("encoder", Value::from("FlightHub"));
             }

@@ -8,7 +8,8 @@
 use crate::amf::{Limits, Object, Value, amf0};
 
 use super::{
-    AudioCodec, Metadata, TagKind, VideoCodec, is_audio_sequence_header, is_video_sequence_header,
+    AudioCodec, AudioHeader, Metadata, TagKind, VideoCodec, VideoHeader, is_audio_sequence_header,
+    is_video_sequence_header,
 };
 
 /// Pictures after which sound that was promised is missed: two seconds at 25 in a second.
@@ -37,6 +38,9 @@ pub enum Breach {
     /// Metadata speak of a picture, and there is none.
     #[error("promises a picture in its metadata and sends none so far: players may wait for it")]
     PicturePromised,
+    /// Metadata name another codec than the one that comes.
+    #[error("names other codecs in its metadata than it sends: the media is believed")]
+    MetadataWrong,
     /// HEVC as 12, AV1 as 13, Opus as 13.
     #[error(
         "gives its codec a number that is in no specification: taken for what others mean by it"
@@ -49,11 +53,12 @@ pub enum Breach {
 
 impl Breach {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::MetadataEmpty,
         Self::CodecAsText,
         Self::SoundPromised,
         Self::PicturePromised,
+        Self::MetadataWrong,
         Self::UnofficialCodecId,
         Self::ClockStandsStill,
     ];
@@ -65,6 +70,7 @@ impl Breach {
             Self::CodecAsText => "codec-as-text",
             Self::SoundPromised => "sound-promised",
             Self::PicturePromised => "picture-promised",
+            Self::MetadataWrong => "metadata-wrong",
             Self::UnofficialCodecId => "unofficial-codec-id",
             Self::ClockStandsStill => "clock-stands-still",
         }
@@ -72,13 +78,16 @@ impl Breach {
 }
 
 /// What one body was found to break, at most this many rules.
-pub type Breaches = [Option<Breach>; 3];
+pub type Breaches = [Option<Breach>; 4];
 
 /// Watches one publisher.
 #[derive(Debug, Clone, Default)]
 pub struct Conduct {
     sound: TrackConduct,
     picture: TrackConduct,
+    /// What metadata named, until a body shows whether it is true.
+    said_audio: Option<AudioCodec>,
+    said_video: Option<VideoCodec>,
 }
 
 /// One track of it.
@@ -97,19 +106,24 @@ impl Conduct {
     /// Takes metadata: a script data body.
     pub fn metadata(&mut self, body: &[u8]) -> Breaches {
         let Some(object) = metadata_object(body) else {
-            return [Some(Breach::MetadataEmpty), None, None];
+            return [Some(Breach::MetadataEmpty), None, None, None];
         };
         let metadata = Metadata::from_object(&object);
         self.sound.is_promised(metadata.audio_codec.is_some());
         self.picture.is_promised(metadata.video_codec.is_some());
+        let is_known = |codec: &VideoCodec| !matches!(codec, VideoCodec::Other(_));
+        self.said_video = metadata.video_codec.filter(is_known);
+        let is_known = |codec: &AudioCodec| !matches!(codec, AudioCodec::Other(_));
+        self.said_audio = metadata.audio_codec.filter(is_known);
         let is_text = ["videocodecid", "audiocodecid"]
             .iter()
             .any(|key| matches!(object.get(key), Some(Value::String(_))));
-        [is_text.then_some(Breach::CodecAsText), None, None]
+        [is_text.then_some(Breach::CodecAsText), None, None, None]
     }
 
     /// Takes an audio or video body.
     pub fn media(&mut self, kind: TagKind, timestamp: u32, body: &[u8]) -> Breaches {
+        let is_wrong = self.contradicts_metadata(kind, body);
         let (track, beside, is_header, promised, patience) = match kind {
             TagKind::Video => (
                 &mut self.picture,
@@ -134,7 +148,27 @@ impl Conduct {
             (!is_header && beside.is_missed(patience)).then_some(promised),
             is_unofficial(kind, body).then_some(Breach::UnofficialCodecId),
             is_still.then_some(Breach::ClockStandsStill),
+            is_wrong.then_some(Breach::MetadataWrong),
         ]
+    }
+
+    /// Whether the first body behind metadata is of another codec.
+    fn contradicts_metadata(&mut self, kind: TagKind, body: &[u8]) -> bool {
+        match kind {
+            TagKind::Video => self.said_video.take().is_some_and(|said| {
+                VideoHeader::parse_default(body)
+                    .ok()
+                    .flatten()
+                    .is_some_and(|header| header.codec != said)
+            }),
+            TagKind::Audio => self.said_audio.take().is_some_and(|said| {
+                AudioHeader::parse_default(body)
+                    .ok()
+                    .flatten()
+                    .is_some_and(|header| header.codec != said)
+            }),
+            TagKind::Script => false,
+        }
     }
 }
 
@@ -246,7 +280,7 @@ mod tests {
 
     #[test]
     fn metadata_without_an_object() {
-        let empty = [Some(Breach::MetadataEmpty), None, None];
+        let empty = [Some(Breach::MetadataEmpty), None, None, None];
         let mut conduct = Conduct::default();
         assert_eq!(conduct.metadata(b"\x02\x00\x0aonMetaData"), empty);
         assert_eq!(conduct.metadata(b"\x02\x00\x0aonMetaData\x05"), empty);
@@ -262,6 +296,28 @@ mod tests {
         for key in ["videocodecid", "audiocodecid"] {
             let body = metadata(&[(key, Value::String("avc1".to_owned()))]);
             assert_eq!(conduct.metadata(&body)[0], Some(Breach::CodecAsText));
+        }
+    }
+
+    #[test]
+    fn metadata_that_name_other_codecs() {
+        let (video, audio) = (TagKind::Video, TagKind::Audio);
+        for (codec, kind, body, is_wrong) in [
+            (("videocodecid", 7.0), video, PICTURE, false),
+            (("videocodecid", 2.0), video, PICTURE, true),
+            (("videocodecid", 12.0), video, b"\x91hvc1\0\0\0", false),
+            // avc1 as a number, for what comes as codec id 7.
+            (("videocodecid", 1_635_148_593.0), video, PICTURE, false),
+            (("videocodecid", 11.0), video, PICTURE, false),
+            (("videocodecid", 2.0), video, &[], false),
+            (("audiocodecid", 10.0), audio, SOUND, false),
+            (("audiocodecid", 2.0), audio, SOUND, true),
+        ] {
+            let mut conduct = Conduct::default();
+            conduct.metadata(&metadata(&[(codec.0, Value::Number(codec.1))]));
+            let found = conduct.media(kind, 0, body)[3];
+            assert_eq!(found.is_some(), is_wrong, "{codec:?} {body:02X?}");
+            assert_eq!(conduct.media(kind, 40, body)[3], None, "told once");
         }
     }
 
