@@ -14,6 +14,7 @@
 //! stream live/door                   missing if none was named
 //! received 5000000 4738000@65536     bytes; of these not kept, and where they are missing
 //! sent 3476 0@3476
+//! resumes 70001 size 4096 lane 0 ...  behind so many kept bytes of the peer, see ChunkPlace
 //! ended 12.000031 connection lost: connection reset by peer (os error 104)
 //! ```
 //! Which bytes are kept, and the writing itself, are the recorder's business. `blocks` knows
@@ -29,6 +30,8 @@ use std::time::Duration;
 
 use blocks::{Block, Blocks};
 use packets::Conversation;
+
+use crate::rtmp::chunk::ChunkPlace;
 
 /// Who sent a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +53,15 @@ pub struct Extent {
     pub missing_at: u64,
 }
 
+/// Where a reader of the peer's bytes can go on behind those that are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// How many kept bytes stand before it; no less than [`Extent::missing_at`].
+    pub kept: u64,
+    /// What the reader has to know.
+    pub place: ChunkPlace,
+}
+
 /// What is known of a conversation besides its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -67,6 +79,8 @@ pub struct Facts {
     pub received: Extent,
     /// Bytes of ours that the socket took.
     pub sent: Extent,
+    /// Where to go on behind what is missing of them, if that is known.
+    pub resume: Option<Resume>,
     /// From the start to the end, whole microseconds.
     pub lasted: Duration,
     /// How it ended, as the log has it; one line.
@@ -225,6 +239,23 @@ impl<'a> Flight<'a> {
     /// The pieces of the peer up to where bytes are missing: what a session can be fed.
     pub fn received(&self) -> impl Iterator<Item = Piece<'a>> + use<'_, 'a> {
         up_to_gap(&self.pieces, Direction::Received, self.facts.received)
+    }
+
+    /// The pieces of the peer from where a session can go on behind the gap.
+    pub fn resumed(&self) -> impl Iterator<Item = Piece<'a>> + use<'_, 'a> {
+        let mut skipped = match &self.facts.resume {
+            Some(resume) => usize::try_from(resume.kept).unwrap_or(usize::MAX),
+            None => usize::MAX,
+        };
+        self.pieces.iter().filter_map(move |piece| {
+            if piece.direction != Direction::Received {
+                return None;
+            }
+            let now = skipped.min(piece.bytes.len());
+            skipped -= now;
+            let bytes = piece.bytes.get(now..).unwrap_or_default();
+            (!bytes.is_empty()).then_some(Piece { bytes, ..*piece })
+        })
     }
 
     /// Our pieces up to where bytes are missing.

@@ -27,6 +27,7 @@ use self::memory::Memory;
 use self::writer::Writer;
 use super::metrics::Metrics;
 use crate::rtmp::flight::{Direction, Facts, Piece, encode};
+use crate::rtmp::session::ServerSession;
 
 /// Recordings that wait to be written. Their memory counts as that of connections does, so this
 /// bounds only how long a slow disk is waited for.
@@ -164,11 +165,12 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Keeps what the peer sent.
-    pub(super) fn received(&mut self, now: Instant, bytes: &[u8]) {
+    /// Keeps what the peer sent to `session`, which has not been given it yet.
+    pub(super) fn received(&mut self, now: Instant, bytes: &[u8], session: &ServerSession) {
         let at = self.at(now);
         self.pieces = self.pieces.saturating_add(1);
-        self.received.push(self.pieces, at, bytes);
+        let place = || session.chunk_place();
+        self.received.push_read(self.pieces, at, bytes, place);
     }
 
     /// Keeps what the socket took: the first `count` bytes of `slices`.
@@ -225,6 +227,7 @@ impl Recorder {
             stream: self.stream.as_deref().map(str::to_owned),
             received: self.received.extent(),
             sent: self.sent.extent(),
+            resume: self.received.resume(),
             lasted: whole_micros(lasted),
             end,
         };

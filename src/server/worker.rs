@@ -426,7 +426,7 @@ impl Worker {
         }
         let input = buffer.get(..count).unwrap_or_default();
         if let Some(recorder) = &mut connection.recorder {
-            recorder.received(now, input);
+            recorder.received(now, input, &connection.session);
         }
         let outcome = connection.session.handle_input(now, input);
         while let Some(connection) = self.connections.get_mut(key) {

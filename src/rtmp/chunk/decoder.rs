@@ -14,6 +14,10 @@
 //! | fmt 1 inside a message, otherwise (OBS, rarely) | a new message; the partial one is dropped and counted |
 //! | fmt 3 without the extended timestamp | see `extended` |
 
+mod place;
+
+pub use place::{ChunkPlace, NoPlace};
+
 use super::extended::{Expected, Habit, Verdict};
 use super::header::{self, Fields, HEADER_BYTES_MAX};
 use super::{CHUNK_SIZE_DEFAULT, CHUNK_SIZE_MAX, ChunkStreamId, Message, MessageStreamId, Payload};

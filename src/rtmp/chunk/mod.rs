@@ -8,7 +8,7 @@ mod payload;
 #[cfg(test)]
 pub(in crate::rtmp) mod testing;
 
-pub use decoder::{ChunkDecoder, ChunkError, ChunkLimits, ChunkOddities};
+pub use decoder::{ChunkDecoder, ChunkError, ChunkLimits, ChunkOddities, ChunkPlace, NoPlace};
 pub use encoder::{ChunkEncoder, encode_message};
 pub use payload::Payload;
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::packets;
-use super::{Extent, Facts, FlightError, LASTED_MAX, VERSION};
+use super::{Extent, Facts, FlightError, LASTED_MAX, Resume, VERSION};
 
 const TITLE: &str = "millstream flight ";
 
@@ -32,6 +32,9 @@ pub(super) fn write(facts: &Facts) -> String {
     }
     put("received", &extent(facts.received));
     put("sent", &extent(facts.sent));
+    if let Some(Resume { kept, place }) = &facts.resume {
+        put("resumes", &format!("{kept} {place}"));
+    }
     put("ended", &format!("{} {}", seconds(facts.lasted), facts.end));
     text
 }
@@ -69,6 +72,14 @@ pub(super) fn read(text: &str) -> Result<Facts, FlightError> {
     let lookup = Lookup(text);
     let ended = lookup.find("ended", "how it ended is not said")?;
     let (lasted, end) = ended.split_once(' ').unwrap_or((ended, ""));
+    let received = lookup.extent("received", "what was received is not said")?;
+    let resume = match lookup.find("resumes", "") {
+        Ok(value) => Some(
+            parse_resume(value, received)
+                .ok_or_else(|| damaged("where it goes on behind a gap"))?,
+        ),
+        Err(_) => None,
+    };
     let facts = Facts {
         version: lookup.find("version", "no version")?.to_owned(),
         peer: lookup.address("peer", "no address of the peer")?,
@@ -77,7 +88,8 @@ pub(super) fn read(text: &str) -> Result<Facts, FlightError> {
             .filter(|began| *began <= BEGAN_MAX)
             .ok_or_else(|| damaged("its start is no time"))?,
         stream: lookup.find("stream", "").ok().map(str::to_owned),
-        received: lookup.extent("received", "what was received is not said")?,
+        received,
+        resume,
         sent: lookup.extent("sent", "what was sent is not said")?,
         lasted: parse_seconds(lasted)
             .filter(|lasted| *lasted <= LASTED_MAX)
@@ -123,6 +135,16 @@ fn parse_seconds(text: &str) -> Option<Duration> {
     }
     let micros = Duration::from_micros(micros.parse::<u32>().ok()?.into());
     Duration::from_secs(whole.parse().ok()?).checked_add(micros)
+}
+
+fn parse_resume(text: &str, received: Extent) -> Option<Resume> {
+    let (kept, place) = text.split_once(' ')?;
+    let resume = Resume {
+        kept: kept.parse().ok()?,
+        place: place.parse().ok()?,
+    };
+    let range = received.missing_at..=received.kept();
+    range.contains(&resume.kept).then_some(resume)
 }
 
 fn parse_extent(text: &str) -> Option<Extent> {

@@ -6,6 +6,7 @@
 //! acknowledgements), is not compared.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,7 @@ pub fn replay(flight: &Flight<'_>, config: &ServerConfig, start: Instant) -> Rep
         reader: AnswerReader::default(),
         now: Vec::new(),
         timeouts: 0,
+        skew: Duration::ZERO,
         outcome: Replay {
             fault: None,
             notes: Vec::new(),
@@ -74,11 +76,15 @@ pub fn replay(flight: &Flight<'_>, config: &ServerConfig, start: Instant) -> Rep
             fed: 0,
         },
     };
-    run.feed(flight);
+    let cut = run.feed(flight);
     let Run {
         mut outcome, now, ..
     } = run;
-    outcome.differences = differences(&then.list, &now);
+    // What was answered to what is missing cannot be compared.
+    let is_known = |answer: &Answer| answer.at <= cut.start || answer.at >= cut.end;
+    let mut then = then.list;
+    then.retain(is_known);
+    outcome.differences = differences(&then, &now);
     outcome
 }
 
@@ -300,33 +306,67 @@ struct Run {
     reader: AnswerReader,
     now: Vec<Answer>,
     timeouts: usize,
+    /// How much later than the session's clock the recording's is: what was cut out of it.
+    skew: Duration,
     outcome: Replay,
 }
 
 impl Run {
-    fn feed(&mut self, flight: &Flight<'_>) {
-        for piece in flight.received() {
-            if !self.run_timers(piece.at) || self.is_refused {
-                return;
+    /// Returns what was cut out of the recording: from when to when.
+    fn feed(&mut self, flight: &Flight<'_>) -> Range<Duration> {
+        let nothing = Duration::MAX..Duration::MAX;
+        if !self.feed_pieces(flight.received()) {
+            return nothing;
+        }
+        let mut cut = nothing;
+        if flight.facts.received.missing > 0 {
+            let last = flight
+                .received()
+                .last()
+                .map_or(Duration::ZERO, |piece| piece.at);
+            cut = last..Duration::MAX;
+            let next = flight.resumed().next();
+            let (Some(resume), Some(next)) = (&flight.facts.resume, next) else {
+                return cut;
+            };
+            if self.session.skip_to(&resume.place).is_err() {
+                return cut;
             }
-            let result = self
-                .session
-                .handle_input(self.start + piece.at, piece.bytes);
+            self.skew = next.at.saturating_sub(last);
+            cut.end = next.at;
+            if !self.feed_pieces(flight.resumed()) {
+                return cut;
+            }
+        }
+        self.run_timers(flight.facts.lasted);
+        cut
+    }
+
+    /// False when the conversation is over.
+    fn feed_pieces<'a>(&mut self, pieces: impl Iterator<Item = Piece<'a>>) -> bool {
+        for piece in pieces {
+            if !self.run_timers(piece.at) {
+                return false;
+            }
+            let now = self.moment(piece.at);
+            let result = self.session.handle_input(now, piece.bytes);
             self.outcome.fed += piece.bytes.len() as u64;
-            if !self.follow(piece.at, result) {
-                return;
+            if !self.follow(piece.at, result) || self.is_refused {
+                return false;
             }
         }
-        // Behind a gap nobody knows whether the peer was silent.
-        if flight.facts.received.missing == 0 && !self.is_refused {
-            self.run_timers(flight.facts.lasted);
-        }
+        true
+    }
+
+    /// A time of the recording by the session's clock.
+    fn moment(&self, at: Duration) -> Instant {
+        self.start + at.saturating_sub(self.skew)
     }
 
     /// Lets time pass; false when the session has given up.
     fn run_timers(&mut self, until: Duration) -> bool {
         while let Some(due) = self.session.poll_timeout() {
-            let at = due.saturating_duration_since(self.start);
+            let at = due.saturating_duration_since(self.start) + self.skew;
             self.timeouts += 1;
             if at > until || self.timeouts > TIMEOUTS_MAX {
                 break;
@@ -384,7 +424,7 @@ impl Run {
     fn answer_publish(&mut self, at: Duration, msid: MessageStreamId) {
         match self.verdict("NetStream.Publish.") {
             Some(verdict) if verdict.is_yes() => {
-                self.session.accept_publish(self.start + at, msid);
+                self.session.accept_publish(self.moment(at), msid);
             }
             Some(verdict) => {
                 self.session.reject_publish(msid, &verdict.into());
@@ -397,7 +437,7 @@ impl Run {
     fn answer_play(&mut self, at: Duration, msid: MessageStreamId) {
         match self.verdict("NetStream.Play.") {
             Some(verdict) if verdict.is_yes() => {
-                self.session.accept_play(self.start + at, msid);
+                self.session.accept_play(self.moment(at), msid);
             }
             Some(verdict) => {
                 self.session.reject_play(msid, &verdict.into());

@@ -15,6 +15,7 @@ fn facts(peer: &str, listener: &str) -> Facts {
         stream: Some("live/door".to_owned()),
         received: Extent::default(),
         sent: Extent::default(),
+        resume: None,
         lasted: Duration::from_micros(12_000_031),
         end: "closed: this is TLS".to_owned(),
     }
@@ -44,6 +45,11 @@ fn sample() -> (Facts, Vec<u8>) {
         missing_at: 3,
     };
     facts.sent.total = 2;
+    let place = "size 128 lane 0 left 5 timestamps omitted staged - / 7 1 9 9 - 200 18 128";
+    facts.resume = Some(Resume {
+        kept: 4,
+        place: place.parse().unwrap(),
+    });
     let pieces = [received(0, b"abc"), sent(10, b"XY"), received(9000, b"xyz")];
     let file = encode(&facts, pieces);
     (facts, file)
@@ -56,7 +62,11 @@ fn what_is_written_is_read() {
     assert_eq!(flight.facts, facts);
     let pieces = [received(0, b"abc"), sent(10, b"XY"), received(9000, b"xyz")];
     assert_eq!(flight.pieces, pieces);
-    // What can be used is what comes before the gap.
+    assert_eq!(
+        flight.resumed().collect::<Vec<_>>(),
+        [received(9000, b"yz")]
+    );
+    // What can be used without knowing more is what comes before the gap.
     assert_eq!(flight.received().collect::<Vec<_>>(), pieces[..1]);
     assert_eq!(flight.sent().collect::<Vec<_>>(), pieces[1..2]);
     assert_eq!(flight.whole().collect::<Vec<_>>(), pieces[..2]);
@@ -208,6 +218,13 @@ fn facts_that_cannot_be() {
             "what was received is not said",
         ),
         ("sent 2 0@0", "sent -2 0@0", "what was sent is not said"),
+        ("resumes 4", "resumes 2", "where it goes on behind a gap"),
+        ("resumes 4", "resumes 7", "where it goes on behind a gap"),
+        (
+            "resumes 4 size",
+            "resumes 4 sise",
+            "where it goes on behind a gap",
+        ),
     ] {
         assert!(text.contains(from), "{from}");
         let error = facts::read(&text.replace(from, to)).unwrap_err();

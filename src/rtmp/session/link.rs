@@ -4,8 +4,8 @@
 use super::{Note, SessionError};
 use crate::amf::Value;
 use crate::rtmp::chunk::{
-    CHUNK_SIZE_MAX, ChunkDecoder, ChunkEncoder, ChunkError, ChunkLimits, ChunkOddities,
-    ChunkStreamId, Message, MessageStreamId,
+    CHUNK_SIZE_MAX, ChunkDecoder, ChunkEncoder, ChunkError, ChunkLimits, ChunkOddities, ChunkPlace,
+    ChunkStreamId, Message, MessageStreamId, NoPlace,
 };
 use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::{Command, Level, status_info};
@@ -61,6 +61,18 @@ impl Link {
         let (consumed, message) = self.decoder.decode(input)?;
         self.count_received(consumed);
         Ok((consumed, message))
+    }
+
+    /// Where the decoder stands.
+    pub(super) fn chunk_place(&self) -> Option<ChunkPlace> {
+        self.decoder.place()
+    }
+
+    /// Puts the decoder elsewhere.
+    pub(super) fn go_to(&mut self, limits: ChunkLimits, place: &ChunkPlace) -> Result<(), NoPlace> {
+        self.decoder = ChunkDecoder::at_place(limits, place)?;
+        self.known_oddities = ChunkOddities::default();
+        Ok(())
     }
 
     /// What was odd about the peer's chunks since this was asked last, each with its count.

@@ -30,7 +30,7 @@ use super::link::Link;
 use super::timers::Timers;
 use super::{Note, Refusal, ServerConfig, ServerEvent, SessionError, TimerKind};
 use crate::rtmp::MediaKind;
-use crate::rtmp::chunk::{Message, MessageStreamId, Payload};
+use crate::rtmp::chunk::{ChunkPlace, Message, MessageStreamId, NoPlace, Payload};
 use crate::rtmp::handshake::{HandshakeKind, ServerHandshake};
 use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::Command;
@@ -205,6 +205,25 @@ impl ServerSession {
     /// When [`Self::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// Where in the peer's bytes it stands: what another session needs to go on from here, see
+    /// [`Self::skip_to`]. `None` during the handshake, and for peers with very many chunk streams.
+    pub fn chunk_place(&self) -> Option<ChunkPlace> {
+        match self.state {
+            State::Handshaking(_) => None,
+            _ => self.link.chunk_place(),
+        }
+    }
+
+    /// The next input comes from `place` on, and what lies between is not known: for recordings,
+    /// which do not keep everything. Whatever happened in between, this session's state is as
+    /// before.
+    ///
+    /// # Errors
+    /// [`NoPlace`]: nobody can stand there within the limits. Nothing has changed.
+    pub fn skip_to(&mut self, place: &ChunkPlace) -> Result<(), NoPlace> {
+        self.link.go_to(self.config.limits.chunk, place)
     }
 
     /// The settings that it was made with.

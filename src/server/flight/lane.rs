@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::Memory;
-use crate::rtmp::flight::Extent;
+use crate::rtmp::chunk::ChunkPlace;
+use crate::rtmp::flight::{Extent, Resume};
 
 /// Bytes kept of the start.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -29,6 +30,10 @@ const TAIL_STEP: usize = 32 << 10;
 /// bytes are kept, its time is not.
 const HEAD_PIECES_MAX: usize = 256;
 const TAIL_PIECES_MAX: usize = 1024;
+
+/// Bytes between two places that are remembered, and so how many there are.
+const PLACE_STEP: u64 = 16 << 10;
+const PLACES_MAX: usize = TAIL_BYTES_MAX / (16 << 10) + 1;
 
 /// What the marks take at most, which is counted with the first step of each.
 const MARK_BYTES: usize = size_of::<Mark>();
@@ -60,6 +65,11 @@ pub(super) struct Lane {
     tail: VecDeque<u8>,
     tail_marks: VecDeque<Mark>,
     tail_room: usize,
+    /// Where a reader stood before some of the pieces of the tail: how many bytes had passed, and
+    /// what it needs to go on from there. At most [`PLACES_MAX`].
+    places: VecDeque<(u64, ChunkPlace)>,
+    /// There is memory for them.
+    has_places: bool,
 }
 
 impl Lane {
@@ -74,6 +84,8 @@ impl Lane {
             tail: VecDeque::new(),
             tail_marks: VecDeque::new(),
             tail_room: 0,
+            places: VecDeque::new(),
+            has_places: false,
         }
     }
 
@@ -101,6 +113,39 @@ impl Lane {
         if !rest.is_empty() {
             self.push_tail(number, at, rest);
         }
+    }
+
+    /// As [`Self::push`], for a lane that somebody reads: `place` says where that reader stands.
+    pub(super) fn push_read(
+        &mut self,
+        number: u32,
+        at: Duration,
+        bytes: &[u8],
+        place: impl FnOnce() -> Option<ChunkPlace>,
+    ) {
+        let start = self.total;
+        let is_due = match self.places.back() {
+            Some((last, _)) => start - last >= PLACE_STEP,
+            None => true,
+        };
+        if self.is_head_full && is_due && self.may_have_places() {
+            self.places.extend(place().map(|place| (start, place)));
+        }
+        self.push(number, at, bytes);
+        let tail_start = self.total - self.tail.len() as u64;
+        while self.places.front().is_some_and(|(at, _)| *at < tail_start) {
+            self.places.pop_front();
+        }
+    }
+
+    /// Where a reader can go on behind what is missing.
+    pub(super) fn resume(&self) -> Option<Resume> {
+        let missing = self.extent().missing;
+        let (start, place) = self.places.front().filter(|_| missing > 0)?;
+        Some(Resume {
+            kept: start - missing,
+            place: place.clone(),
+        })
     }
 
     /// What is kept and what is missing.
@@ -132,6 +177,15 @@ impl Lane {
             self.head.reserve_exact(HEAD_STEP);
         }
         is_granted
+    }
+
+    fn may_have_places(&mut self) -> bool {
+        const BYTES: usize = PLACES_MAX * ChunkPlace::BYTES_MAX;
+        if !self.has_places && self.memory.take_for_latest(BYTES) {
+            self.taken += BYTES;
+            self.has_places = true;
+        }
+        self.has_places
     }
 
     fn push_tail(&mut self, number: u32, at: Duration, bytes: &[u8]) {

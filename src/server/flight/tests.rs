@@ -47,10 +47,18 @@ fn peer(port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 7], port))
 }
 
+fn session() -> ServerSession {
+    ServerSession::new(
+        crate::rtmp::session::ServerConfig::default(),
+        0,
+        Instant::now(),
+    )
+}
+
 fn record(flights: &Flights, port: u16, bytes: &[u8]) -> Box<Recorder> {
     let now = Instant::now();
     let mut recorder = flights.recorder(peer(port), Ok(peer(1935)), now);
-    recorder.received(now, bytes);
+    recorder.received(now, bytes, &session());
     recorder
 }
 
@@ -67,9 +75,9 @@ fn an_error_becomes_a_file_for_its_owner_only() {
     let now = Instant::now();
     let mut recorder = flights.recorder(peer(7), Ok(peer(1935)), now);
     let later = |ms| now + Duration::from_millis(ms);
-    recorder.received(later(1), b"abc");
+    recorder.received(later(1), b"abc", &session());
     recorder.sent(later(2), [b"XY".as_slice(), b"Z", b"unsent"], 3);
-    recorder.received(later(2), b"def");
+    recorder.received(later(2), b"def", &session());
     recorder.sent(later(2), [b"".as_slice(), b"W"], 1);
     recorder.requested(&"live/door".into());
     recorder.fail(later(3), "closed: first");

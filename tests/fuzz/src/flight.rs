@@ -41,6 +41,7 @@ fn converse(data: &[u8]) {
         stream: None,
         received: Extent::default(),
         sent: Extent::default(),
+        resume: None,
         lasted: Duration::ZERO,
         end: "closed".to_owned(),
     };

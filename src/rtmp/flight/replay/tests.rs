@@ -5,7 +5,7 @@
 use super::*;
 use crate::rtmp::MediaKind;
 use crate::rtmp::chunk::ChunkError;
-use crate::rtmp::flight::{Direction, Extent, Facts};
+use crate::rtmp::flight::{Direction, Extent, Facts, Resume};
 use crate::rtmp::handshake::{Guess, HandshakeError};
 use crate::rtmp::session::{ClientConfig, ClientRole, ClientSession, SessionLimits, TimerKind};
 
@@ -15,6 +15,7 @@ struct Tape {
     lasted: Duration,
     /// What was received and is not kept: where, and how much.
     gap: (u64, u64),
+    resume: Option<Resume>,
 }
 
 impl Tape {
@@ -23,6 +24,7 @@ impl Tape {
             pieces: Vec::new(),
             lasted: Duration::ZERO,
             gap: (0, 0),
+            resume: None,
         }
     }
 
@@ -54,6 +56,7 @@ impl Tape {
                     total: self.total(Direction::Sent),
                     ..Extent::default()
                 },
+                resume: self.resume.clone(),
                 lasted: self.lasted,
                 end: String::new(),
             },
@@ -223,11 +226,48 @@ fn nothing_is_fed_from_behind_a_gap() {
 }
 
 #[test]
+fn a_session_goes_on_behind_a_gap_at_a_known_place() {
+    let (mut tape, mut client) = converse(ClientRole::Publish, None);
+    let head = tape.total(Direction::Received);
+    // Hours of media that were not kept, then the second half of a frame, and garbage.
+    tape.gap = (head, 1_000_000);
+    tape.lasted += Duration::from_secs(7200);
+    client.send_media(MediaKind::Video, 7_200_000, &[0x17; 6000]);
+    let frame = client.poll_output().unwrap();
+    let (_, half) = frame.split_at(frame.len() - 3000);
+    tape.received(&half[..1]);
+    tape.received(&half[1..]);
+    let whole_place = |tape: &Tape| {
+        let mut decoder = ChunkDecoder::new(ChunkLimits::default());
+        // What the client announced when its publish began.
+        decoder.set_chunk_size(4096);
+        decoder.decode(&frame[..frame.len() - 2999]).unwrap();
+        Resume {
+            kept: tape.gap.0 + 1,
+            place: decoder.place().unwrap(),
+        }
+    };
+    tape.resume = Some(whole_place(&tape));
+    assert_eq!(tape.replay(), nothing_else(head + 2999));
+    tape.lasted += Duration::from_secs(3);
+    tape.received(&[0xC5; 20]);
+    let fault = SessionError::Chunk(ChunkError::Desync { fmt: 3, csid: 5 });
+    assert_eq!(tape.replay().fault, Some((tape.lasted, fault)));
+    // Silence behind the gap counts, the gap itself does not.
+    tape.pieces.pop();
+    tape.lasted += Duration::from_secs(20);
+    let (at, fault) = tape.replay().fault.unwrap();
+    assert_eq!(fault, SessionError::Timeout(TimerKind::MediaIdle));
+    assert_eq!(at, tape.lasted - Duration::from_secs(3));
+}
+
+#[test]
 fn how_the_peer_cut_its_bytes_does_not_matter() {
     let (tape, _) = converse(ClientRole::Publish, None);
     for size in [1, 2, 100, 1536] {
         let mut cut = Tape {
             pieces: Vec::new(),
+            resume: None,
             ..tape
         };
         for (direction, at, bytes) in &tape.pieces {

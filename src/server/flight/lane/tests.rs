@@ -75,6 +75,41 @@ fn a_long_one_keeps_its_start_and_its_end() {
 }
 
 #[test]
+fn the_oldest_place_within_the_tail_is_kept() {
+    let (mut lane, memory) = lane(1 << 20);
+    let place = |number: usize| {
+        let text = format!(
+            "size {} lane 0 left 0 timestamps unknown staged -",
+            number + 1
+        );
+        text.parse::<ChunkPlace>().unwrap()
+    };
+    let piece = bytes(0, 1000);
+    let mut asked = 0;
+    for number in 0..2000 {
+        let told = || {
+            asked += 1;
+            Some(place(number))
+        };
+        lane.push_read(u32::try_from(number).unwrap(), Duration::ZERO, &piece, told);
+        let Some(resume) = lane.resume() else {
+            assert!(lane.extent().missing == 0, "no place behind a gap");
+            continue;
+        };
+        // The place of a piece stands before its first byte, and little is lost.
+        let extent = lane.extent();
+        let index = (0..=number)
+            .find(|index| place(*index) == resume.place)
+            .unwrap();
+        assert_eq!(resume.kept + extent.missing, index as u64 * 1000);
+        assert!(resume.kept - extent.missing_at < PLACE_STEP + 1000);
+        assert!(lane.places.len() <= PLACES_MAX);
+    }
+    assert!(asked <= 2_000_000 / usize::try_from(PLACE_STEP).unwrap());
+    assert!(memory.used() <= 320 << 10);
+}
+
+#[test]
 fn a_push_longer_than_the_lane() {
     let (mut lane, _) = lane(1 << 20);
     let all = bytes(0, 600_000);

@@ -16,6 +16,7 @@ fn facts(peer: &str, stream: Option<&str>) -> Facts {
         stream: stream.map(str::to_owned),
         received: Extent::default(),
         sent: Extent::default(),
+        resume: None,
         lasted: Duration::ZERO,
         end: String::new(),
     }
