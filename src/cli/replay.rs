@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::rtmp::chunk::{ChunkLimits, MESSAGE_BYTES_MAX};
 use crate::rtmp::flight::replay::{Difference, Replay, replay};
-use crate::rtmp::flight::{Extent, Facts, Flight};
+use crate::rtmp::flight::{Direction, Extent, Facts, Flight};
 use crate::rtmp::session::ServerConfig;
+use crate::story::{Ending, Narrator, Role, Side};
 
 /// No recording is longer: two directions of 256 KiB, and what stands around 1024 pieces.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -30,10 +32,10 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let file = read(&args.file).with_context(|| name.to_string())?;
     let flight = Flight::decode(&file).with_context(|| name.to_string())?;
     let outcome = replay(&flight, &ServerConfig::default(), Instant::now());
-    for line in facts(&flight.facts) {
-        println!("{line}");
-    }
-    for line in verdict(&flight.facts, &outcome) {
+    let mut lines = facts(&flight.facts);
+    lines.extend(story(&flight));
+    lines.extend(verdict(&flight.facts, &outcome));
+    for line in lines {
         println!("{line}");
     }
     Ok(())
@@ -83,6 +85,57 @@ fn seconds(time: Duration) -> String {
     format!("{:.3} s", time.as_secs_f64())
 }
 
+/// What was said, as far as it was kept, and the verdict.
+fn story(flight: &Flight<'_>) -> Vec<String> {
+    // What the session refused is to be told, too.
+    let limits = ChunkLimits {
+        message_size_max: MESSAGE_BYTES_MAX,
+        ..ChunkLimits::default()
+    };
+    let mut narrator = Narrator::new(Role::Server, limits);
+    let gaps = [
+        (Side::Peer, flight.facts.received),
+        (Side::We, flight.facts.sent),
+    ];
+    let mut left = gaps.map(|(side, extent)| (side, extent.missing > 0, extent.missing_at));
+    for piece in flight.whole() {
+        let side = match piece.direction {
+            Direction::Received => Side::Peer,
+            Direction::Sent => Side::We,
+        };
+        narrator.handle_bytes(piece.at, side, piece.bytes);
+        for (of, is_open, bytes) in &mut left {
+            if *of == side {
+                *bytes = bytes.saturating_sub(piece.bytes.len() as u64);
+                if *is_open && *bytes == 0 {
+                    *is_open = false;
+                    narrator.handle_gap(piece.at, side);
+                }
+            }
+        }
+    }
+    narrator.handle_end(flight.facts.lasted, ending(&flight.facts.end));
+    let mut lines: Vec<String> = std::iter::from_fn(|| narrator.poll_line())
+        .map(|line| line.to_string())
+        .collect();
+    lines.push(format!("verdict: {}", narrator.verdict()));
+    lines
+}
+
+/// What the log's last line says about who closed.
+fn ending(line: &str) -> Ending {
+    if let Some(cause) = line.strip_prefix("closed: ") {
+        return Ending::WeClosed(cause.to_owned());
+    }
+    if let Some(cause) = line.strip_prefix("connection lost: ") {
+        return Ending::Lost(cause.to_owned());
+    }
+    match line.starts_with("left ") || line.contains(" vanished; ") {
+        true => Ending::PeerClosed,
+        false => Ending::WeClosed(line.to_owned()),
+    }
+}
+
 /// How it ended then, and what this version makes of it.
 fn verdict(facts: &Facts, outcome: &Replay) -> Vec<String> {
     let mut lines: Vec<String> = outcome
@@ -90,7 +143,7 @@ fn verdict(facts: &Facts, outcome: &Replay) -> Vec<String> {
         .iter()
         .map(|note| format!("it {note}"))
         .collect();
-    lines.push(format!("verdict: {}", facts.end));
+    lines.push(format!("ended: {}", facts.end));
     for Difference { at, then, now } in &outcome.differences {
         let at = seconds(*at);
         lines.push(match (then, now) {
