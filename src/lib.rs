@@ -7,7 +7,7 @@
 //! | L4 | `cli` | arguments, terminal, exit codes |
 //! | L3 | [`server`], [`client`] | connections, live streams, push, pull |
 //! | L2 | [`broadcast`], [`net`], [`story`] | the log of shared frames; sockets, timers, mailboxes; a conversation in plain words |
-//! | L1 | [`amf`], [`rtmp`], [`media`] | formats and protocol as pure state machines |
+//! | L1 | [`amf`], [`rtmp`], [`media`], [`http`] | formats and protocols as pure state machines |
 //! | L0 | [`wire`] | bounds-checked reading and writing |
 //!
 //! L0, L1 and [`story`] own no socket, thread, clock, file or log.
@@ -16,6 +16,7 @@ pub mod amf;
 pub mod broadcast;
 pub mod cli;
 pub mod client;
+pub mod http;
 pub mod media;
 pub mod net;
 pub mod rtmp;

@@ -23,6 +23,7 @@ mod login;
 mod manners;
 mod matrix;
 mod nginx;
+mod openapi;
 mod probe;
 mod quirks;
 mod reconnect;

@@ -16,14 +16,27 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("amf", &["wire"]),
     ("rtmp", &["wire", "amf"]),
     ("media", &["wire", "amf"]),
+    ("http", &["wire"]),
     ("broadcast", &["wire", "amf", "rtmp", "media"]),
     ("net", &["wire"]),
     ("story", &["wire", "amf", "rtmp", "media"]),
     (
         "server",
-        &["wire", "amf", "rtmp", "media", "broadcast", "net", "story"],
+        &[
+            "wire",
+            "amf",
+            "rtmp",
+            "media",
+            "http",
+            "broadcast",
+            "net",
+            "story",
+        ],
     ),
-    ("client", &["wire", "amf", "rtmp", "media", "net", "story"]),
+    (
+        "client",
+        &["wire", "amf", "rtmp", "media", "http", "net", "story"],
+    ),
     (
         "cli",
         &[
@@ -31,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "amf",
             "rtmp",
             "media",
+            "http",
             "broadcast",
             "net",
             "story",
@@ -41,7 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// The modules without I/O.
-const PURE: &[&str] = &["wire", "amf", "rtmp", "media", "story"];
+const PURE: &[&str] = &["wire", "amf", "rtmp", "media", "http", "story"];
 
 /// What the pure layers must not contain outside their tests, and what it would mean.
 const IMPURE: &[(&str, &str)] = &[

@@ -15,6 +15,7 @@ mod flight;
 mod flv;
 mod forms;
 mod handshake;
+mod http;
 mod pieces;
 mod sessions;
 mod url;
@@ -29,6 +30,7 @@ pub use flight::flight;
 pub use flv::flv;
 pub use forms::forms;
 pub use handshake::handshake;
+pub use http::http;
 pub use sessions::{client_session, server_session};
 pub use url::url;
 
@@ -50,4 +52,5 @@ pub const BODIES: &[(&str, Body)] = &[
     ("authentication", authentication),
     ("config", config),
     ("flight", flight),
+    ("http", http),
 ];

@@ -10,6 +10,7 @@ pub(crate) mod gate;
 pub(crate) mod media;
 pub(crate) mod nginx;
 pub(crate) mod onlookers;
+pub(crate) mod openapi;
 pub(crate) mod packets;
 pub(crate) mod peers;
 pub(crate) mod process;
