@@ -85,7 +85,7 @@ fn ivf(bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 /// The packets of an Ogg file with one stream (RFC 3533 §6).
-fn ogg(bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn ogg(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = bytes;
     let (mut packets, mut packet) = (Vec::new(), Vec::new());
     while rest.len() > 27 {

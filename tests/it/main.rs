@@ -16,6 +16,7 @@ mod cli;
 mod config;
 mod flight;
 mod fmp4_codecs;
+mod fmp4_live;
 mod forms;
 mod fuzz_corpus;
 mod limits;

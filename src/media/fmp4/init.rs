@@ -97,12 +97,13 @@ impl TrackInit {
         })
     }
 
-    /// Whether the size is to come with a keyframe, since the record never says it.
+    /// Whether the size is to come with a keyframe, since the record does not say it: that of VP9
+    /// never, that of AV1 when it is without a sequence header.
     pub(super) fn awaits_size(&self) -> bool {
         matches!(
             self,
             Self::Video {
-                codec: VideoCodec::Vp9,
+                codec: VideoCodec::Vp9 | VideoCodec::Av1,
                 width: 0,
                 ..
             }
@@ -119,6 +120,29 @@ impl TrackInit {
         if let Self::Video { width, height, .. } = self {
             *width = u16::try_from(size.0).unwrap_or(u16::MAX);
             *height = u16::try_from(size.1).unwrap_or(u16::MAX);
+        }
+    }
+
+    /// Makes the record say another size of the lengths before NAL units: 1, 2 or 4 bytes.
+    pub(super) fn set_length_size(&mut self, size: u8) {
+        let Self::Video {
+            codec,
+            config,
+            length_size,
+            ..
+        } = self
+        else {
+            return;
+        };
+        // `lengthSizeMinusOne` (ISO/IEC 14496-15 §5.3.3.1.2 and §8.3.3.1.2).
+        let place = match codec {
+            VideoCodec::Avc => 4,
+            VideoCodec::Hevc => 21,
+            _ => return,
+        };
+        if let Some(byte) = config.get_mut(place) {
+            *byte = (*byte & 0xFC) | (size.saturating_sub(1) & 0x03);
+            *length_size = size;
         }
     }
 
@@ -208,6 +232,28 @@ impl TrackInit {
     pub(super) fn config(&self) -> &[u8] {
         match self {
             Self::Video { config, .. } | Self::Audio { config, .. } => config,
+        }
+    }
+
+    /// The codec as `MediaSource` and as an HLS playlist want it (RFC 6381); they differ where the
+    /// browsers have a word of their own.
+    pub(super) fn codec_names(&self) -> [String; 2] {
+        let both = |name: String| [name.clone(), name];
+        match self {
+            Self::Video { codec, config, .. } => both(video_name(*codec, config)),
+            Self::Audio { codec, config, .. } => match codec {
+                AudioCodec::Aac => {
+                    let aac = AacConfig::parse(config).map(|aac| aac.rfc6381());
+                    both(aac.unwrap_or_else(|_| "mp4a.40.2".to_owned()))
+                }
+                AudioCodec::Mp3 | AudioCodec::Mp3At8k => ["mp3".into(), "mp4a.40.34".into()],
+                AudioCodec::Opus => ["opus".into(), "Opus".into()],
+                AudioCodec::Flac => ["flac".into(), "fLaC".into()],
+                AudioCodec::Ac3 => both("ac-3".to_owned()),
+                AudioCodec::Eac3 => both("ec-3".to_owned()),
+                // No other codec has a track.
+                _ => both(String::new()),
+            },
         }
     }
 
@@ -321,6 +367,53 @@ impl TrackInit {
             }),
         }
     }
+}
+
+/// Whether there is a sample entry for the codec.
+pub(super) fn has_video_entry(codec: VideoCodec) -> bool {
+    matches!(
+        codec,
+        VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Av1 | VideoCodec::Vp9
+    )
+}
+
+/// As [`has_video_entry`].
+pub(super) fn has_audio_entry(codec: AudioCodec) -> bool {
+    matches!(
+        codec,
+        AudioCodec::Aac
+            | AudioCodec::Mp3
+            | AudioCodec::Mp3At8k
+            | AudioCodec::Opus
+            | AudioCodec::Flac
+            | AudioCodec::Ac3
+            | AudioCodec::Eac3
+    )
+}
+
+/// The name of a video codec by its configuration record.
+fn video_name(codec: VideoCodec, record: &[u8]) -> String {
+    let name = match codec {
+        VideoCodec::Avc => AvcConfig::parse(record).map(|avc| avc.rfc6381()),
+        VideoCodec::Hevc => HevcConfig::parse(record).map(|hevc| hevc.rfc6381()),
+        VideoCodec::Vp9 => Vp9Config::parse(record).map(|vp9| vp9.rfc6381()),
+        _ => Av1Config::parse(record).map(|av1| match av1.sequence_header {
+            Some(header) => header.rfc6381(),
+            None => {
+                // Tier and depth are bits of the record's third byte as well.
+                let third = record.get(2).copied().unwrap_or(0);
+                let tier = if third & 0x80 != 0 { 'H' } else { 'M' };
+                let depth = match (third & 0x40 != 0, third & 0x20 != 0) {
+                    (false, _) => 8,
+                    (true, false) => 10,
+                    (true, true) => 12,
+                };
+                format!("av01.{}.{:02}{tier}.{depth:02}", av1.profile, av1.level)
+            }
+        }),
+    };
+    // The records were read before; a name that says nothing beats none.
+    name.unwrap_or_default()
 }
 
 /// `ftyp` and `moov`.

@@ -8,25 +8,24 @@
 //! The boxes are written by hand: decoder configurations go into them byte for byte, as the
 //! publisher sent them, which a library that models their fields does not promise.
 
+mod body;
 mod boxes;
 mod fragment;
 mod init;
+mod live;
+mod note;
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use crate::media::codec::aac::strip_adts;
-use crate::media::codec::av1::Av1Config;
-use crate::media::codec::avc::AvcConfig;
-use crate::media::codec::hevc::{HevcConfig, is_hevc_record};
-use crate::media::codec::nal::{put_nal_unit, with_lengths};
-use crate::media::codec::vp9::{self, Vp9Config};
-use crate::media::flv::{
-    AudioCodec, AudioHeader, AudioPacket, Tag, TagKind, VideoCodec, VideoHeader, VideoPacket,
-};
+use crate::media::flv::{AudioCodec, AudioPacket, Tag, TagKind, VideoPacket};
 
+use body::{Bodies, InBand};
 use fragment::Sample;
 use init::TrackInit;
+use note::Notes;
+
+pub use live::{Codecs, LiveMuxer, Piece, PieceKind, still};
+pub use note::Note;
 
 /// How long a second track is waited for, and the longest fragment, milliseconds.
 const WAIT_MS: i64 = 1000;
@@ -40,32 +39,6 @@ const STALL_MS: i64 = 2 * WAIT_MS;
 /// Length of a frame that nothing follows.
 const NOMINAL_FRAME_MS: u32 = 40;
 
-/// Something that the file does not have of the stream; `Display` is for a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Note {
-    /// A video codec that is not written into MP4.
-    #[error("video of {0:?} is left out of the MP4 file")]
-    VideoLeftOut(VideoCodec),
-    /// An audio codec that is not written into MP4.
-    #[error("audio of {0:?} is left out of the MP4 file")]
-    AudioLeftOut(AudioCodec),
-    /// A sequence header without sense: what was known before it stays in force.
-    #[error("{0:?}: a configuration that cannot be read is left out of the MP4 file")]
-    ConfigUnreadable(TagKind),
-    /// A track that began after the file.
-    #[error("{0:?} that began more than a second after the rest is left out of the MP4 file")]
-    TooLate(TagKind),
-    /// The decoder configuration changed; the new one is written in front of its pictures.
-    #[error("the video's configuration changed: some players stop at that place of the MP4 file")]
-    ConfigChanged,
-    /// The audio's configuration changed, for which the file has no place.
-    #[error("the audio's configuration changed: from there on the MP4 file's sound is wrong")]
-    AudioConfigChanged,
-    /// Enhanced RTMP carries several tracks of a kind; the file has the first.
-    #[error("further {0:?} tracks are left out of the MP4 file")]
-    TrackLeftOut(TagKind),
-}
-
 /// Makes an MP4 file of tags.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -74,17 +47,14 @@ pub struct Writer {
     /// Tags that wait for the tracks to be known; `None` when the file has begun.
     held: Option<Held>,
     has_begun: bool,
-    /// Whether the last record that was labelled AVC was one of HEVC: its frames are, too.
-    is_avc_hevc: bool,
+    bodies: Bodies,
     /// Number of the next fragment.
     sequence: u32,
     /// Dts of the first sample of the open fragment.
     fragment_start: Option<i64>,
     fragment_bytes: usize,
     output: VecDeque<Vec<u8>>,
-    notes: VecDeque<Note>,
-    /// Notes that were given, so that none is given twice.
-    noted: Vec<Note>,
+    notes: Notes,
 }
 
 #[derive(Debug, Default)]
@@ -109,15 +79,6 @@ struct Track {
     /// `None` while all sequence headers were alike; from then on the last one, be it the first
     /// again, since a decoder keeps the parameter sets that it was told last.
     changed: Option<InBand>,
-}
-
-/// A decoder configuration as it goes into the samples.
-#[derive(Debug)]
-struct InBand {
-    /// To be put before each keyframe, behind lengths as the file has them.
-    parameter_sets: Vec<u8>,
-    /// Bytes of length before each NAL unit of the frames that come in.
-    length_size: u8,
 }
 
 impl Writer {
@@ -168,7 +129,7 @@ impl Writer {
 
     /// Something that a person should know, once.
     pub fn poll_note(&mut self) -> Option<Note> {
-        self.notes.pop_front()
+        self.notes.poll()
     }
 
     /// The end: writes what is held back.
@@ -205,23 +166,23 @@ impl Writer {
     fn configure(&mut self, tag: &Tag) {
         match tag.kind {
             TagKind::Video => {
-                let Some((header, payload)) = self.parse_video(&tag.body) else {
+                let Some((header, payload)) = self.bodies.video(&tag.body, &mut self.notes) else {
                     return;
                 };
                 match TrackInit::video(header.codec, payload) {
                     Ok(init) => self.video.init = Some(init),
-                    Err(note) => self.note(note),
+                    Err(note) => self.notes.add(note),
                 }
             }
             TagKind::Audio => {
-                let Some((header, payload)) = self.parse_audio(&tag.body) else {
+                let Some((header, payload)) = body::audio(&tag.body, &mut self.notes) else {
                     return;
                 };
                 match TrackInit::audio(header.codec, payload) {
                     Ok(init) => self.audio.init = Some(init),
                     // Its frames say it.
-                    Err(_) if says_nothing(header.codec, payload) => {}
-                    Err(note) => self.note(note),
+                    Err(_) if body::says_nothing(header.codec, payload) => {}
+                    Err(note) => self.notes.add(note),
                 }
             }
             TagKind::Script => {}
@@ -233,22 +194,13 @@ impl Writer {
     fn configure_by_frame(&mut self, tag: &Tag) {
         match tag.kind {
             TagKind::Video => {
-                if let Some(init) = &mut self.video.init
-                    && init.awaits_size()
-                    && let Ok(Some(header)) = VideoHeader::parse_default(&tag.body)
-                    && header.is_keyframe()
-                    && let Ok(size) = vp9::keyframe_size(header.payload(&tag.body))
-                {
-                    init.set_size(size);
+                if let Some(init) = &mut self.video.init {
+                    body::size_by_keyframe(init, &tag.body);
                 }
             }
             TagKind::Audio => {
-                if self.audio.init.is_none()
-                    && let Ok(Some(header)) = AudioHeader::parse_default(&tag.body)
-                    && header.packet == AudioPacket::Frames
-                {
-                    let frame = header.payload(&tag.body);
-                    self.audio.init = TrackInit::audio_of_frame(header.codec, frame);
+                if self.audio.init.is_none() {
+                    self.audio.init = body::audio_by_frame(&tag.body);
                 }
             }
             TagKind::Script => {}
@@ -264,7 +216,7 @@ impl Writer {
     }
 
     fn write_video(&mut self, tag: &Tag) {
-        let Some((header, payload)) = self.parse_video(&tag.body) else {
+        let Some((header, payload)) = self.bodies.video(&tag.body, &mut self.notes) else {
             return;
         };
         let is_header = header.packet == VideoPacket::SequenceHeader;
@@ -280,21 +232,18 @@ impl Writer {
             ..
         }) = init
         else {
-            let is_known = matches!(
-                header.codec,
-                VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Av1 | VideoCodec::Vp9
-            );
             if is_header {
                 let fault = TrackInit::video(header.codec, payload).err();
-                self.note(fault.unwrap_or(Note::TooLate(TagKind::Video)));
-            } else if !is_known {
-                self.note(Note::VideoLeftOut(header.codec));
+                self.notes
+                    .add(fault.unwrap_or(Note::TooLate(TagKind::Video)));
+            } else if !init::has_video_entry(header.codec) {
+                self.notes.add(Note::VideoLeftOut(header.codec));
             }
             return;
         };
         let length_size = *length_size;
         if header.codec != *codec {
-            return self.note(Note::VideoLeftOut(header.codec));
+            return self.notes.add(Note::VideoLeftOut(header.codec));
         }
         if is_header {
             if config != payload || self.video.changed.is_some() {
@@ -305,28 +254,16 @@ impl Writer {
                     }
                     None => Note::ConfigUnreadable(TagKind::Video),
                 };
-                self.note(note);
+                self.notes.add(note);
             }
             return;
         }
         let is_sync = header.is_keyframe();
         let changed = self.video.changed.as_ref();
-        let length_size_in = changed.map_or(length_size, |config| config.length_size);
-        let frame = match header.codec {
-            VideoCodec::Avc | VideoCodec::Hevc => {
-                with_lengths(payload, length_size_in, length_size)
-            }
-            VideoCodec::Av1 => Cow::Borrowed(without_delimiter(payload)),
-            _ => Cow::Borrowed(payload),
-        };
-        if frame.is_empty() {
+        let data = body::video_sample(header.codec, payload, is_sync, length_size, changed);
+        if data.is_empty() {
             return;
         }
-        let mut data = Vec::new();
-        if let Some(config) = changed.filter(|_| is_sync) {
-            data.extend_from_slice(&config.parameter_sets);
-        }
-        data.extend_from_slice(&frame);
         let elapsed = self.push(
             TagKind::Video,
             Sample {
@@ -343,12 +280,12 @@ impl Writer {
     }
 
     fn write_audio(&mut self, tag: &Tag) {
-        let Some((header, payload)) = self.parse_audio(&tag.body) else {
+        let Some((header, payload)) = body::audio(&tag.body, &mut self.notes) else {
             return;
         };
         let is_header = header.packet == AudioPacket::SequenceHeader;
         let is_frame = header.packet == AudioPacket::Frames && !payload.is_empty();
-        if is_header && says_nothing(header.codec, payload) {
+        if is_header && body::says_nothing(header.codec, payload) {
             return;
         }
         if !is_header && !is_frame {
@@ -357,20 +294,21 @@ impl Writer {
         let Some(init) = self.audio.init.as_ref().filter(|_| self.audio.is_written) else {
             let of_frame = TrackInit::audio_of_frame(header.codec, payload);
             if is_frame && of_frame.is_some() {
-                self.note(Note::TooLate(TagKind::Audio));
+                self.notes.add(Note::TooLate(TagKind::Audio));
             } else if is_header || !matches!(header.codec, AudioCodec::Aac | AudioCodec::Flac) {
                 let fault = TrackInit::audio(header.codec, payload).err();
-                self.note(fault.unwrap_or(Note::TooLate(TagKind::Audio)));
+                self.notes
+                    .add(fault.unwrap_or(Note::TooLate(TagKind::Audio)));
             }
             return;
         };
         if !init.is_of(header.codec) {
-            return self.note(Note::AudioLeftOut(header.codec));
+            return self.notes.add(Note::AudioLeftOut(header.codec));
         }
         if is_header {
             if init.config() != payload {
                 let fault = TrackInit::audio(header.codec, payload).err();
-                self.note(fault.unwrap_or(Note::AudioConfigChanged));
+                self.notes.add(fault.unwrap_or(Note::AudioConfigChanged));
             }
             return;
         }
@@ -381,7 +319,7 @@ impl Writer {
                 composition_offset: 0,
                 duration: 0,
                 is_sync: true,
-                data: strip_adts(payload).to_vec(),
+                data: body::audio_sample(header.codec, payload).to_vec(),
             },
         );
         // Video cuts when it is due; when it has stopped, the sound must not wait for it.
@@ -393,39 +331,6 @@ impl Writer {
         if elapsed >= elapsed_max || self.fragment_bytes > HELD_BYTES_MAX {
             self.cut();
         }
-    }
-
-    /// The header of track 0 of a video body, with the codec that it really is, and what is
-    /// behind it.
-    fn parse_video<'a>(&mut self, body: &'a [u8]) -> Option<(VideoHeader, &'a [u8])> {
-        let mut header = VideoHeader::parse(body).ok()?;
-        while header.track_id != 0 {
-            self.note(Note::TrackLeftOut(TagKind::Video));
-            header = header.next_track(body).ok()??;
-        }
-        let payload = header.payload(body);
-        if header.codec == VideoCodec::Avc {
-            if header.packet == VideoPacket::SequenceHeader {
-                let is_hevc = is_hevc_record(payload);
-                if is_hevc || AvcConfig::parse(payload).is_ok() {
-                    self.is_avc_hevc = is_hevc;
-                }
-            }
-            if self.is_avc_hevc {
-                header.codec = VideoCodec::Hevc;
-            }
-        }
-        Some((header, payload))
-    }
-
-    /// The header of track 0 of an audio body, and what is behind it.
-    fn parse_audio<'a>(&mut self, body: &'a [u8]) -> Option<(AudioHeader, &'a [u8])> {
-        let mut header = AudioHeader::parse(body).ok()?;
-        while header.track_id != 0 {
-            self.note(Note::TrackLeftOut(TagKind::Audio));
-            header = header.next_track(body).ok()??;
-        }
-        Some((header, header.payload(body)))
     }
 
     /// Adds a sample to the open fragment; the answer is how long that is by now, milliseconds.
@@ -459,13 +364,6 @@ impl Writer {
         self.output
             .push_back(fragment::fragment(self.sequence, &runs));
     }
-
-    fn note(&mut self, note: Note) {
-        if !self.noted.contains(&note) {
-            self.noted.push(note);
-            self.notes.push_back(note);
-        }
-    }
 }
 
 impl Track {
@@ -478,49 +376,6 @@ impl Track {
             self.samples.push(previous);
         }
     }
-}
-
-impl InBand {
-    /// `None` if the record cannot be read. `length_size` is the one that the file has.
-    fn of(codec: VideoCodec, record: &[u8], length_size: u8) -> Option<Self> {
-        let (sets, length_size_in) = match codec {
-            VideoCodec::Avc => {
-                let config = AvcConfig::parse(record).ok()?;
-                ([Vec::new(), config.sps, config.pps], config.length_size)
-            }
-            VideoCodec::Hevc => {
-                let config = HevcConfig::parse(record).ok()?;
-                ([config.vps, config.sps, config.pps], config.length_size)
-            }
-            // Their keyframes bring what they need.
-            VideoCodec::Av1 => Av1Config::parse(record).map(|_| Default::default()).ok()?,
-            VideoCodec::Vp9 => Vp9Config::parse(record).map(|_| Default::default()).ok()?,
-            _ => return None,
-        };
-        let mut parameter_sets = Vec::new();
-        for unit in sets.iter().flatten() {
-            put_nal_unit(&mut parameter_sets, unit, length_size);
-        }
-        Some(Self {
-            parameter_sets,
-            length_size: length_size_in,
-        })
-    }
-}
-
-/// Whether a sequence header is of a codec that has none, or is empty where it may be.
-fn says_nothing(codec: AudioCodec, header: &[u8]) -> bool {
-    match codec {
-        AudioCodec::Mp3 | AudioCodec::Ac3 | AudioCodec::Eac3 => true,
-        AudioCodec::Opus => header.is_empty(),
-        _ => false,
-    }
-}
-
-/// A temporal unit without the delimiter that a byte stream begins it with: in MP4 the sample
-/// does that ("AV1 Codec ISO Media File Format Binding" §2.4).
-fn without_delimiter(unit: &[u8]) -> &[u8] {
-    unit.strip_prefix(&[0x12, 0]).unwrap_or(unit)
 }
 
 #[cfg(test)]

@@ -5,16 +5,18 @@ use mp4_atom::{Any, Codec, ReadFrom};
 
 use super::*;
 use crate::media::annexb::{AnnexBCodec, UnitReader};
+use crate::media::codec::avc::AvcConfig;
+use crate::media::codec::nal::put_nal_unit;
 use crate::media::flv::{
-    HevcForm, Reader, aac_frame, aac_sequence_header, avc_frame, avc_sequence_header, hevc_frame,
-    hevc_sequence_header,
+    AudioHeader, HevcForm, Reader, VideoCodec, VideoHeader, aac_frame, aac_sequence_header,
+    avc_frame, avc_sequence_header, hevc_frame, hevc_sequence_header,
 };
 use crate::wire::PutBytes;
 
 const AVC_AAC: &[u8] = include_bytes!("../../../tests/data/media/avc_aac.flv");
 const H265: &[u8] = include_bytes!("../../../tests/data/media/pyramid.h265");
 
-fn tags() -> Vec<Tag> {
+pub(super) fn tags() -> Vec<Tag> {
     let mut reader = Reader::new();
     reader.handle_input(AVC_AAC);
     std::iter::from_fn(|| reader.poll_tag().unwrap()).collect()
@@ -32,7 +34,7 @@ fn write(tags: &[Tag]) -> (Vec<u8>, Vec<Note>) {
     (bytes, std::iter::from_fn(|| writer.poll_note()).collect())
 }
 
-fn boxes(bytes: &[u8]) -> Vec<Any> {
+pub(super) fn boxes(bytes: &[u8]) -> Vec<Any> {
     let mut rest = bytes;
     std::iter::from_fn(|| {
         (!rest.is_empty()).then(|| Any::read_from(&mut rest).expect("a whole box"))
@@ -41,7 +43,7 @@ fn boxes(bytes: &[u8]) -> Vec<Any> {
 }
 
 /// Track, dts, composition offset and bytes of every sample, read by another implementation.
-fn samples(bytes: &[u8]) -> Vec<(u32, i64, i32, Vec<u8>)> {
+pub(super) fn samples(bytes: &[u8]) -> Vec<(u32, i64, i32, Vec<u8>)> {
     let mut found = Vec::new();
     let mut moof = None;
     for part in boxes(bytes) {
@@ -264,7 +266,7 @@ fn frames_behind_lengths_of_another_size_are_rewritten() {
     assert_eq!(data, [&[0, 2, 0x65, 1][..], &[0, 1, 0x41], &[0, 1, 0x41]]);
 }
 
-fn sequence_header(kind: TagKind) -> Tag {
+pub(super) fn sequence_header(kind: TagKind) -> Tag {
     let is_wanted = |tag: &Tag| tag.kind == kind && tag.is_sequence_header();
     tags().into_iter().find(is_wanted).unwrap()
 }
@@ -287,7 +289,7 @@ fn sound_does_not_wait_for_a_video_that_stopped() {
 }
 
 /// The hvcC record of `pyramid.h265`.
-fn hevc_record() -> Vec<u8> {
+pub(super) fn hevc_record() -> Vec<u8> {
     let mut reader = UnitReader::new(AnnexBCodec::Hevc);
     reader.handle_input(H265);
     reader.poll_unit().unwrap().unwrap().config.unwrap()
