@@ -12,7 +12,12 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod api;
+pub mod chunked;
+pub mod escape;
+pub mod range;
 pub mod request;
+pub mod response;
 pub mod route;
 pub mod status;
 pub mod target;
+pub mod websocket;

@@ -19,6 +19,7 @@ mod http;
 mod pieces;
 mod sessions;
 mod url;
+mod websocket;
 
 pub use amf::amf;
 pub use annexb::annexb;
@@ -33,6 +34,7 @@ pub use handshake::handshake;
 pub use http::http;
 pub use sessions::{client_session, server_session};
 pub use url::url;
+pub use websocket::websocket;
 
 /// A fuzz body.
 pub type Body = fn(&[u8]);
@@ -53,4 +55,5 @@ pub const BODIES: &[(&str, Body)] = &[
     ("config", config),
     ("flight", flight),
     ("http", http),
+    ("websocket", websocket),
 ];
