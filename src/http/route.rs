@@ -7,13 +7,13 @@
 //! | `/assets/FILE`, `/favicon.ico` | what the pages are made of |
 //! | `/APP/KEY.flv`, `/APP/KEY.mp4` | a live stream without end |
 //! | `/APP/KEY.m3u8` | its HLS playlist |
-//! | `/APP/KEY/hls/FILE` | what the playlist names |
+//! | `/APP/KEY/FILE.m4s`, `/APP/KEY/init-N.mp4` | what the playlist names |
 //! | `/APP/KEY/still.mp4` | its latest keyframe |
 //! | `/api/v1/...`, `/metrics`, `/healthz` | for programs |
 //!
 //! `APP/KEY` is the live stream's path as RTMP has it, of one segment or of many. Apps called
 //! `watch`, `assets` and `api` cannot be had over HTTP; nor can a stream whose last segment is
-//! `still` as MP4, which is the picture of the stream above it.
+//! `still` or `init-0` as MP4, which belongs to the stream above it.
 
 use super::request::Method;
 use super::target::Target;
@@ -113,7 +113,7 @@ impl Route {
             ["watch", name @ ..] => Some(Self::Watch(stream_name(name)?)),
             ["api", "v1", rest] => ApiRoute::of(rest, target).map(Self::Api),
             [first, ..] if RESERVED.contains(first) => None,
-            [name @ .., "hls", file] if !name.is_empty() => Some(Self::HlsFile {
+            [name @ .., file] if !name.is_empty() && is_of_playlist(file) => Some(Self::HlsFile {
                 name: stream_name(name)?,
                 file: (*file).to_owned(),
             }),
@@ -188,6 +188,14 @@ impl ApiRoute {
     }
 }
 
+/// Whether a playlist may name this file. What it means is not known here.
+fn is_of_playlist(file: &str) -> bool {
+    let init = file.strip_prefix("init-");
+    let number = init.and_then(|rest| rest.strip_suffix(".mp4"));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    file.ends_with(".m4s") || number.is_some_and(|text| !text.is_empty() && is_number(text))
+}
+
 /// `None` when there is none, or a longer one than any live stream has.
 fn stream_name(segments: &[&str]) -> Option<String> {
     let name = segments.join("/");
@@ -236,8 +244,11 @@ mod tests {
             "/live/cam.m3u8?_HLS_msn=1",
             Route::Playlist("live/cam".into()),
         );
-        check("/live/cam/hls/seg-1.m4s", file("live/cam", "seg-1.m4s"));
-        check("/cam/hls/init.mp4", file("cam", "init.mp4"));
+        check("/live/cam/7.m4s", file("live/cam", "7.m4s"));
+        check("/live/cam/7.2.m4s?token=1", file("live/cam", "7.2.m4s"));
+        check("/cam/init-0.mp4", file("cam", "init-0.mp4"));
+        check("/live/init-x.mp4", live("live/init-x", Container::Mp4));
+        check("/init-0.mp4", live("init-0", Container::Mp4));
         check("/live/cam/still.mp4", Route::Still("live/cam".into()));
         check("/still.mp4", live("still", Container::Mp4));
         check("/hls/cam.flv", live("hls/cam", Container::Flv));
@@ -297,7 +308,8 @@ mod tests {
             "/assets",
             "/assets/a/b.flv",
             "/metrics/x",
-            "/hls/seg-1.m4s",
+            "/7.m4s",
+            "/api/v1/7.m4s",
         ] {
             assert_eq!(route(target), None, "{target}");
         }
