@@ -13,5 +13,6 @@ pub mod flv;
 pub mod fmp4;
 pub mod mp4;
 mod sniff;
+pub mod vitals;
 
 pub use sniff::{InputFormat, SNIFF_SIZE, sniff};
