@@ -349,8 +349,7 @@ impl LiveMuxer {
         if data.is_empty() {
             return;
         }
-        // A new configuration has a keyframe behind it. To tell of it earlier would stop players
-        // that want one after every initialisation segment.
+        // A new configuration has a keyframe behind it: what comes before that cannot be shown.
         if self.has_begun() && self.video.is_due && is_sync && self.knows_video() {
             self.put_init(out);
         }
@@ -387,7 +386,9 @@ impl LiveMuxer {
         if data.is_empty() {
             return;
         }
-        if self.has_begun() && self.audio.is_due {
+        // That of the video, too: at a takeover this may be the first frame of the new publisher.
+        let is_due = self.audio.is_due || (self.video.is_due && self.knows_video());
+        if self.has_begun() && is_due {
             self.put_init(out);
         }
         if self.audio.is_written {
