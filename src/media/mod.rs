@@ -11,6 +11,7 @@ pub mod annexb;
 pub mod codec;
 pub mod flv;
 pub mod fmp4;
+pub mod hls;
 pub mod mp4;
 mod sniff;
 pub mod vitals;

@@ -19,6 +19,7 @@ mod fmp4_codecs;
 mod fmp4_live;
 mod forms;
 mod fuzz_corpus;
+mod hls;
 mod limits;
 mod login;
 mod manners;

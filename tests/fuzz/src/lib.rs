@@ -16,6 +16,7 @@ mod flv;
 mod forms;
 mod handshake;
 mod http;
+mod live;
 mod pieces;
 mod sessions;
 mod url;
@@ -32,6 +33,7 @@ pub use flv::flv;
 pub use forms::forms;
 pub use handshake::handshake;
 pub use http::http;
+pub use live::live;
 pub use sessions::{client_session, server_session};
 pub use url::url;
 pub use websocket::websocket;
@@ -54,6 +56,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("authentication", authentication),
     ("config", config),
     ("flight", flight),
+    ("live", live),
     ("http", http),
     ("websocket", websocket),
 ];
