@@ -249,8 +249,8 @@ pub struct HealthReport {
 /// Something that takes points off the health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthReason {
-    /// `frame-rate-jitter`, `gop-too-long`, `timestamp-jumps`, `bitrate-collapse`, `audio-gaps`,
-    /// `reconnects`, `silent`.
+    /// `silent`, `frame-rate-jitter`, `gop-too-long`, `timestamp-jumps`, `bitrate-collapse`,
+    /// `audio-gaps`, `audio-silent`, `reconnects`.
     pub id: String,
     /// For a person, with the numbers: what is so, and what to try.
     pub text: String,
