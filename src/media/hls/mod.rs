@@ -10,6 +10,7 @@
 //! Requests that wait (blocking playlist reload, a hinted part) are the caller's: this module says
 //! whether the time has come.
 
+mod fit;
 mod playlist;
 mod segmenter;
 
