@@ -77,6 +77,8 @@ pub struct Segmenter {
     pub(super) open: Option<Open>,
     map: Option<Map>,
     has_video: bool,
+    /// Media sequence number of the first segment, and number of the first map.
+    first_sequence: u64,
     /// Media sequence number of the next segment to be opened.
     pub(super) next_sequence: u64,
     /// Discontinuities before the next segment to be opened.
@@ -168,6 +170,7 @@ impl Segmenter {
             open: None,
             map: None,
             has_video: false,
+            first_sequence: 0,
             next_sequence: 0,
             discontinuities: 0,
             is_discontinuity_due: false,
@@ -179,6 +182,21 @@ impl Segmenter {
             target_seconds: config.segment_ms.div_ceil(1000).max(1),
             part_target_ms: config.part_ms,
             has_ended: false,
+        }
+    }
+
+    /// Without a segment, for a live stream that may have been served before, by a segmenter that
+    /// is gone: players that still have its playlist go on with this one, and no file is stored
+    /// under the name of an older one. Numbers begin at twice the seconds of `wall_ms` (Unix,
+    /// milliseconds), which segments of half a second and more never overtake; the first segment
+    /// is a discontinuity.
+    pub fn resuming(config: Config, wall_ms: i64) -> Self {
+        let sequence = u64::try_from(wall_ms / 500).unwrap_or(0);
+        Self {
+            first_sequence: sequence,
+            next_sequence: sequence,
+            is_discontinuity_due: true,
+            ..Self::new(config)
         }
     }
 
@@ -221,7 +239,7 @@ impl Segmenter {
     pub fn discontinuity(&mut self) -> bool {
         (self.last_video_dts, self.last_audio_dts) = (None, None);
         let is_cut = self.close_segment(self.end);
-        self.is_discontinuity_due |= self.next_sequence > 0;
+        self.is_discontinuity_due |= self.next_sequence > self.first_sequence;
         is_cut
     }
 
@@ -286,9 +304,12 @@ impl Segmenter {
         if self.map.as_ref().is_some_and(|map| *map.bytes == *bytes) {
             return false;
         }
-        let number = self.map.as_ref().map_or(0, |map| map.number + 1);
+        let number = match &self.map {
+            Some(map) => map.number + 1,
+            None => self.first_sequence,
+        };
         let is_cut = self.close_segment(self.end);
-        self.is_discontinuity_due |= self.next_sequence > 0;
+        self.is_discontinuity_due |= self.next_sequence > self.first_sequence;
         self.map = Some(Map {
             number,
             bytes: bytes.into(),

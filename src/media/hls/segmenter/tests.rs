@@ -274,6 +274,32 @@ fn the_window_is_bounded_by_count_and_bytes() {
 }
 
 #[test]
+fn who_comes_after_goes_on_where_the_one_before_cannot_be() {
+    let fill = |wall_ms| {
+        let mut segmenter = Segmenter::resuming(Config::default(), wall_ms);
+        segmenter.push(&init(0, true), wall_ms);
+        video(&mut segmenter, 0..10_000, 1000);
+        segmenter
+    };
+    let before = fill(WALL);
+    let text = before.playlist("cam", "");
+    let first = u64::try_from(WALL / 500).unwrap();
+    assert!(text.contains(&format!(
+        "#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-DISCONTINUITY\n"
+    )));
+    assert!(text.contains(&format!("#EXT-X-MAP:URI=\"cam/init-{first}.mp4\"\n")));
+    assert_eq!(text.matches("#EXT-X-DISCONTINUITY").count(), 1);
+    body(&before, PieceName::Init(first));
+    body(&before, PieceName::Segment(first));
+    let after = fill(WALL + 10_000);
+    assert!(after.finished[0].sequence > before.next_sequence);
+    assert_eq!(after.find(PieceName::Segment(first)), Found::Nothing);
+    assert_eq!(after.reload(Some(first + 3), Some(0)), Reload::Ready);
+    // A clock that was never set.
+    assert_eq!(fill(-5).finished[0].sequence, 0);
+}
+
+#[test]
 fn the_end() {
     let mut segmenter = with_video(1000, 2500);
     segmenter.finish();
