@@ -124,7 +124,8 @@ impl Route {
 
     fn of_ending(parents: &[&str], last: &str) -> Option<Self> {
         let (stem, ending) = last.rsplit_once('.')?;
-        if stem.is_empty() {
+        // What is left of `..flv` and `...flv` is the name of no live stream.
+        if matches!(stem, "" | "." | "..") {
             return None;
         }
         let name = stream_name(&[parents, &[stem]].concat())?;
@@ -292,6 +293,10 @@ mod tests {
             "/live/cam",
             "/live/cam/",
             "/live/.flv",
+            "/live/..flv",
+            "/live/...m3u8",
+            "/..mp4",
+            "/.%2E.mp4",
             "/.mp4",
             "/live/cam.FLV",
             "/live/cam.ts",
