@@ -10,6 +10,7 @@
 
 mod facts;
 mod health;
+mod offer;
 mod window;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use crate::media::flv::{AudioHeader, AudioPacket, TagKind, VideoHeader, VideoPac
 
 pub use facts::{AudioFacts, VideoFacts};
 pub use health::{Health, Reason};
+pub use offer::{LeftOut, Offer, Output};
 pub use window::HISTORY_SECONDS;
 
 use window::{Events, Seconds};

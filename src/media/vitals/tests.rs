@@ -9,7 +9,7 @@ use crate::media::flv::{self, AudioCodec, HevcForm, Tag, VideoCodec};
 
 const FLV: &[u8] = include_bytes!("../../../tests/data/media/avc_aac.flv");
 
-fn tags() -> Vec<Tag> {
+pub(super) fn tags() -> Vec<Tag> {
     let mut reader = flv::Reader::new();
     reader.handle_input(FLV);
     std::iter::from_fn(|| reader.poll_tag().unwrap()).collect()
