@@ -137,6 +137,15 @@ impl Request {
             .then(|| token.trim_start())
     }
 
+    /// Whether the client has a copy of what `etag` names, quotes included, and asks only whether
+    /// that is still right: 304.
+    pub fn has_copy(&self, etag: &str) -> bool {
+        self.fields_named("if-none-match")
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .any(|copy| copy == "*" || copy.strip_prefix("W/").unwrap_or(copy) == etag)
+    }
+
     fn fields_named(&self, name: &str) -> impl Iterator<Item = &str> {
         self.fields
             .iter()
@@ -236,7 +245,8 @@ impl RequestReader {
                 return Ok((taken, Some(request)));
             }
             self.state = State::Body {
-                awaits_continue: request.count("expect") > 0,
+                // A client of HTTP/1.0 would take the interim answer for the final one.
+                awaits_continue: request.count("expect") > 0 && request.version > Version::Http10,
                 request: Box::new(request),
                 length,
             };

@@ -143,6 +143,9 @@ fn bodies_have_a_length() {
     let (_, request) = reader.handle_input(b"ok").unwrap();
     assert_eq!(request.unwrap().body, b"ok");
     assert!(!reader.poll_continue());
+    let old = "POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+    reader.handle_input(old.as_bytes()).unwrap();
+    assert!(!reader.poll_continue(), "HTTP/1.0 knows no interim answers");
 }
 
 #[test]
@@ -334,6 +337,21 @@ fn fields_are_found() {
     // Raw UTF-8 in the path, as curl and ffmpeg send it.
     let raw = one("GET /live/k\u{e4}mera.flv HTTP/1.0\r\n\r\n");
     assert_eq!(raw.target.segments[1], "k\u{e4}mera.flv");
+}
+
+#[test]
+fn copies_are_known() {
+    for (value, has_copy) in [
+        ("If-None-Match: \"a\"\r\n", true),
+        ("If-None-Match: \"b\", W/\"a\"\r\n", true),
+        ("If-None-Match: \"b\"\r\nIf-None-Match: *\r\n", true),
+        ("If-None-Match: a\r\n", false),
+        ("If-None-Match: \"A\"\r\n", false),
+        ("", false),
+    ] {
+        let request = one(&format!("GET / HTTP/1.0\r\n{value}\r\n"));
+        assert_eq!(request.has_copy("\"a\""), has_copy, "{value}");
+    }
 }
 
 proptest! {
