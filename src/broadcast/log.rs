@@ -43,6 +43,10 @@ pub struct Entry {
     /// The frame's prepared header does not follow from the frame before it on its track in
     /// *this* log: every reader needs a header of its own.
     pub is_detached: bool,
+    /// Of the frame, kept here because eviction asks at each frame for those of the oldest one,
+    /// which has left the processor's cache long ago.
+    dts: i64,
+    allocated: usize,
 }
 
 /// Where a new reader starts, with the headers in force there.
@@ -142,9 +146,15 @@ impl Log {
         if is_sound(&frame) {
             self.last_sound = Some(frame.dts());
         }
-        self.bytes += frame.allocated();
+        let (dts, allocated) = (frame.dts(), frame.allocated());
+        self.bytes += allocated;
         let is_detached = std::mem::take(&mut self.detach_next[track.index()]) || flags.is_detached;
-        self.entries.push_back(Entry { frame, is_detached });
+        self.entries.push_back(Entry {
+            frame,
+            is_detached,
+            dts,
+            allocated,
+        });
         self.evict(needed_from);
         true
     }
@@ -284,13 +294,13 @@ impl Log {
     }
 
     fn evict(&mut self, needed_from: Option<FrameSeq>) {
-        let newest = self.entries.back().map_or(0, |entry| entry.frame.dts());
+        let newest = self.entries.back().map_or(0, |entry| entry.dts);
         let keep_from = self.keyframe.as_ref().map(|join| join.seq);
         while self.entries.len() > 1 {
             let Some(oldest) = self.entries.front() else {
                 break;
             };
-            let is_old = newest - oldest.frame.dts() > self.limits.age_ms_max;
+            let is_old = newest - oldest.dts > self.limits.age_ms_max;
             let is_before_keyframe = keep_from.is_some_and(|seq| self.first < seq);
             let is_read = needed_from.is_none_or(|needed| self.first < needed);
             let expendable = match keep_from {
@@ -300,7 +310,7 @@ impl Log {
             if !expendable && self.bytes <= self.limits.bytes_max {
                 break;
             }
-            self.bytes -= oldest.frame.allocated();
+            self.bytes -= oldest.allocated;
             self.entries.pop_front();
             self.first = self.first.next();
         }
