@@ -10,7 +10,7 @@
 use serde::Serialize;
 
 use super::api::ErrorReport;
-use super::request::{Method, Version};
+use super::request::{Method, Refusal, Version};
 use super::status::Status;
 
 /// What pages may load: our own files, and media that scripts put together. No inline script or
@@ -245,6 +245,22 @@ pub fn error(status: Status, detail: &str, form: ErrorForm, access: Access) -> (
     )
 }
 
+/// What a peer is told whose request was refused, whole: the connection closes behind it. `None`
+/// for a peer that would not understand it.
+pub fn refused(refusal: Refusal) -> Option<Vec<u8>> {
+    let status = refusal.status()?;
+    let (mut head, body) = error(status, &refusal.to_string(), ErrorForm::Text, Access::Own);
+    if status == Status::MethodNotAllowed {
+        // Those that something here has.
+        let methods = [Method::Get, Method::Head, Method::Post, Method::Options];
+        head = head.field("Allow", method_names(&methods));
+    }
+    let mut out = Vec::new();
+    head.encode(Version::Http11, false, &mut out);
+    out.extend_from_slice(&body);
+    Some(out)
+}
+
 /// A report as JSON with a line break behind it. `<`, `>` and `&` are written as escapes, so that
 /// not even a reader that takes it for HTML finds a tag.
 pub fn json(report: &impl Serialize) -> Vec<u8> {
@@ -381,6 +397,19 @@ mod tests {
         assert_eq!(line(Caching::Never), "no-store");
         assert_eq!(line(Caching::Revalidated), "no-cache");
         assert_eq!(line(Caching::Fixed(60)), "public, max-age=60, immutable");
+    }
+
+    #[test]
+    fn refusals_close_the_connection() {
+        use crate::http::request::Protocol;
+        let text = |refusal| refused(refusal).map(|out| String::from_utf8(out).unwrap());
+        let put = text(Refusal::MethodNotAllowed).unwrap();
+        assert!(put.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));
+        assert!(put.contains("\r\nAllow: GET, HEAD, POST, OPTIONS\r\n"));
+        assert!(put.contains("\r\nConnection: close\r\n"));
+        assert!(put.ends_with("405 Method Not Allowed: nothing here has this method\n"));
+        assert!(!text(Refusal::HeadTooLarge).unwrap().contains("Allow"));
+        assert_eq!(text(Refusal::NotHttp(Protocol::Tls)), None);
     }
 
     #[test]
