@@ -425,6 +425,30 @@ pub struct KickRequest {
     pub live_stream: Option<String>,
 }
 
+/// What a [`KickRequest`] names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kick {
+    /// This connection.
+    Connection(u64),
+    /// The publisher of this live stream.
+    LiveStream(String),
+}
+
+impl KickRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`BodyError`], also when it names both or none.
+    pub fn read(body: &[u8]) -> Result<Kick, BodyError> {
+        let request: Self = read_object(body)?;
+        match (request.connection, request.live_stream) {
+            (Some(connection), None) => Ok(Kick::Connection(connection)),
+            (None, Some(live_stream)) => Ok(Kick::LiveStream(live_stream)),
+            _ => Err(BodyError::NotOne),
+        }
+    }
+}
+
 /// Answer of `POST /api/v1/kick`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KickReport {
@@ -439,6 +463,40 @@ pub struct DrainRequest {
     /// After this many seconds those that are left are closed.
     #[serde(default)]
     pub deadline_seconds: Option<u32>,
+}
+
+impl DrainRequest {
+    /// Reads a body; an empty one asks for nothing special.
+    ///
+    /// # Errors
+    /// [`BodyError`]
+    pub fn read(body: &[u8]) -> Result<Self, BodyError> {
+        match body.trim_ascii() {
+            [] => Ok(Self::default()),
+            body => read_object(body),
+        }
+    }
+}
+
+/// Why the body of a request is refused, with 400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// Not JSON, or not an object.
+    #[error("the body is not a JSON object")]
+    NotObject,
+    /// A field that is not described, or a value of another type.
+    #[error("the body has a field that is not known here, or a value of the wrong type")]
+    Field,
+    /// Not exactly one of `connection` and `live_stream`.
+    #[error("the body has to name a connection or a live_stream, and not both")]
+    NotOne,
+}
+
+/// Derived readers take an array for an object; the API does not.
+fn read_object<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, BodyError> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|_| BodyError::NotObject)?;
+    serde_json::from_value(object.into()).map_err(|_| BodyError::Field)
 }
 
 /// Answer of `POST /api/v1/drain`.

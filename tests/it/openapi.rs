@@ -219,22 +219,56 @@ fn reports_are_as_described() {
 
 #[test]
 fn requests_are_as_described() {
-    for (body, is_fine) in [
-        (json!({"connection": 7}), true),
-        (json!({"live_stream": "live/cam"}), true),
-        (json!({"connection": -1}), false),
-        (json!({"connection": "7"}), false),
-        (json!({"other": 7}), false),
-        (json!([]), false),
+    let kick = |connection| Ok(Kick::Connection(connection));
+    for (body, read) in [
+        (json!({"connection": 7}), kick(7)),
+        (json!({"connection": 7, "live_stream": null}), kick(7)),
+        (
+            json!({"live_stream": "live/cam"}),
+            Ok(Kick::LiveStream("live/cam".into())),
+        ),
+        (
+            json!({"connection": 1, "live_stream": "a"}),
+            Err(BodyError::NotOne),
+        ),
+        (json!({}), Err(BodyError::NotOne)),
+        (json!({"connection": -1}), Err(BodyError::Field)),
+        (json!({"connection": "7"}), Err(BodyError::Field)),
+        (json!({"other": 7}), Err(BodyError::Field)),
+        (json!([7]), Err(BodyError::NotObject)),
+        (json!(7), Err(BodyError::NotObject)),
     ] {
-        let read: Result<KickRequest, _> = serde_json::from_value(body.clone());
+        assert_eq!(
+            KickRequest::read(body.to_string().as_bytes()),
+            read,
+            "{body}"
+        );
+        // Null for what is left out is let pass, and not described.
         let faults = document().schema_faults("KickRequest", &body);
-        assert_eq!(read.is_ok(), is_fine, "{body}");
+        let is_fine = read.is_ok() && body.get("live_stream") != Some(&json!(null));
         assert_eq!(faults.is_empty(), is_fine, "{body} {faults:?}");
     }
-    let drain: DrainRequest = serde_json::from_str("{}").unwrap();
-    assert_eq!(drain, DrainRequest::default());
-    assert!(serde_json::from_str::<DrainRequest>("{\"deadline_seconds\":-1}").is_err());
+    for body in ["", "{", "{}{}", "connection=7", "\u{feff}{}"] {
+        assert_eq!(
+            KickRequest::read(body.as_bytes()),
+            Err(BodyError::NotObject)
+        );
+    }
+    let drain = |seconds| {
+        Ok(DrainRequest {
+            deadline_seconds: seconds,
+        })
+    };
+    for (body, read) in [
+        ("", drain(None)),
+        (" \r\n", drain(None)),
+        ("{}", drain(None)),
+        ("{\"deadline_seconds\":30}", drain(Some(30))),
+        ("{\"deadline_seconds\":-1}", Err(BodyError::Field)),
+        ("[30]", Err(BodyError::NotObject)),
+    ] {
+        assert_eq!(DrainRequest::read(body.as_bytes()), read, "{body}");
+    }
 }
 
 #[test]
