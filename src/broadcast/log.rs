@@ -85,6 +85,8 @@ pub struct Log {
     headers: Headers,
     /// The latest keyframe with the headers in force there; `first <= seq < end`.
     keyframe: Option<JoinPoint>,
+    /// Prepared headers follow from the frame before them on their track.
+    is_chained: bool,
     /// By track: the next frame is detached.
     detach_next: [bool; 3],
     /// Video is left out until a keyframe comes: nobody could decode it.
@@ -106,11 +108,21 @@ impl Log {
             bytes: 0,
             headers: Headers::default(),
             keyframe: None,
+            is_chained: true,
             detach_next: [true; 3],
             awaits_keyframe: true,
             has_video: false,
             last_sound: None,
             unbroken_from: FrameSeq(0),
+        }
+    }
+
+    /// An empty log for frames whose wire bytes mean the same to every reader, whatever it has read
+    /// before: none of them is ever detached.
+    pub fn of_self_contained(limits: LogLimits) -> Self {
+        Self {
+            is_chained: false,
+            ..Self::new(limits)
         }
     }
 
@@ -148,10 +160,10 @@ impl Log {
         }
         let (dts, allocated) = (frame.dts(), frame.allocated());
         self.bytes += allocated;
-        let is_detached = std::mem::take(&mut self.detach_next[track.index()]) || flags.is_detached;
+        let is_loose = std::mem::take(&mut self.detach_next[track.index()]) || flags.is_detached;
         self.entries.push_back(Entry {
             frame,
-            is_detached,
+            is_detached: self.is_chained && is_loose,
             dts,
             allocated,
         });

@@ -23,6 +23,11 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT", value_parser = typed("rtmp"))]
     rtmp: Vec<String>,
 
+    /// Address and port to take HTTP on, for pages, players and the API; may be given several times,
+    /// `none` for no HTTP [default: 0.0.0.0:8080]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = typed("http"))]
+    http: Vec<String>,
+
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = typed("workers"))]
     workers: Option<String>,
@@ -99,6 +104,9 @@ pub(super) fn announce(server: &Server) {
     for address in server.rtmp_addresses() {
         println!("RTMP listening on rtmp://{address}");
     }
+    for address in server.http_addresses() {
+        println!("HTTP listening on http://{address}");
+    }
 }
 
 /// Calls `stop` at the first SIGINT or SIGTERM; a second one ends the process at once.
@@ -174,8 +182,10 @@ fn reload_on_hangup(
 impl ServeArgs {
     fn settings(&self) -> Result<Settings, Faults> {
         let rtmp = self.rtmp.join(",");
+        let http = self.http.join(",");
         let typed = [
             ("rtmp", (!rtmp.is_empty()).then_some(&rtmp)),
+            ("http", (!http.is_empty()).then_some(&http)),
             ("workers", self.workers.as_ref()),
             ("flush", self.flush.as_ref()),
             ("chunk_size", self.chunk_size.as_ref()),

@@ -18,6 +18,8 @@ use crate::rtmp::session;
 pub struct Config {
     /// Addresses of the RTMP listeners. Not changed by a reload.
     pub rtmp: Vec<SocketAddr>,
+    /// Addresses of the HTTP listeners. Not changed by a reload.
+    pub http: Vec<SocketAddr>,
     /// Worker threads, at least 1. Not changed by a reload.
     pub workers: usize,
     /// Chunk size, protocol limits and protocol timers. The chunk size is not changed by a reload:
@@ -43,6 +45,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             rtmp: vec![SocketAddr::from(([0, 0, 0, 0], 1935))],
+            http: vec![SocketAddr::from(([0, 0, 0, 0], 8080))],
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             session: session::ServerConfig::default(),
             drain_to: None,

@@ -10,13 +10,14 @@ use mio::net::TcpStream;
 use super::flight::Recorder;
 use super::live_stream::LiveStream;
 use super::notes::Notes;
+use super::protocol::Protocol;
 use super::publisher::Publisher;
+use super::rendition::Output;
 use super::subscriber::{Next, Run, Subscriber, Wire};
 use crate::broadcast::{FrameSeq, Log};
 use crate::media::flv::Form;
 use crate::net::socket;
 use crate::rtmp::chunk::MessageStreamId;
-use crate::rtmp::session::ServerSession;
 
 /// Writes of one connection in one go, so that a join burst starves nobody.
 const WRITES_MAX: usize = 16;
@@ -25,6 +26,7 @@ const WRITES_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) msid: MessageStreamId,
+    pub(super) output: Output,
     pub(super) until: Instant,
 }
 
@@ -52,7 +54,7 @@ pub(super) enum Closing {
 pub(super) struct Connection {
     pub(super) socket: TcpStream,
     pub(super) peer: SocketAddr,
-    pub(super) session: ServerSession,
+    pub(super) protocol: Protocol,
     pub(super) app: Box<str>,
     pub(super) tc_url: Box<str>,
     /// What it can read, by what it declared.
@@ -95,13 +97,13 @@ impl Connection {
     pub(super) fn new(
         socket: TcpStream,
         peer: SocketAddr,
-        session: ServerSession,
+        protocol: Protocol,
         generation: u64,
     ) -> Self {
         Self {
             socket,
             peer,
-            session,
+            protocol,
             app: Box::default(),
             tc_url: Box::default(),
             form: Form::Legacy(None),
@@ -285,7 +287,7 @@ impl Connection {
             return false;
         };
         let end = live
-            .rendition(part.role.form)
+            .rendition(part.role.output)
             .map(|rendition| rendition.log().end());
         part.role.place().is_some_and(|place| Some(place) < end)
     }
@@ -320,7 +322,7 @@ impl Connection {
     /// Takes over what the session has to say. In order with whatever was put into
     /// [`Self::output`] by hand, if called before that.
     pub(super) fn collect_output(&mut self) {
-        while let Some(bytes) = self.session.poll_output() {
+        while let Some(bytes) = self.protocol.poll_output() {
             if self.output.is_empty() {
                 self.output = bytes;
             } else {
@@ -338,23 +340,23 @@ impl Connection {
         let path = self.tc_url.split_once("://").map_or("", |(_, rest)| rest);
         let path = path.split_once('/').map_or(&*self.app, |(_, path)| path);
         let tc_url = format!("{}/{path}", server.trim_end_matches('/'));
-        let is_sent = self
-            .session
-            .request_reconnect(Some(&tc_url), "the server is going down");
+        let is_sent = self.protocol.rtmp().is_some_and(|session| {
+            session.request_reconnect(Some(&tc_url), "the server is going down")
+        });
         if is_sent {
             log::info!("{}: is sent to {server}", self.peer);
         }
         is_sent
     }
 
-    /// When it next wants [`ServerSession::handle_timeout`] or the worker's attention.
+    /// When it next wants [`Protocol::handle_timeout`] or the worker's attention.
     pub(super) fn deadline(&self, write_timeout: Duration) -> Option<Instant> {
         let closing = match self.closing {
             Closing::No => None,
             Closing::Flushing(at) | Closing::Lingering(at) => Some(at),
         };
         [
-            self.session.poll_timeout(),
+            self.protocol.poll_timeout(),
             self.blocked_since.map(|since| since + write_timeout),
             self.waiting.as_ref().map(|part| part.role.until),
             closing,

@@ -14,7 +14,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::config::Config;
 use super::flight::{FlightThread, Flights};
-use super::mail::{Address, Post, WorkerId};
+use super::mail::{Address, Port, Post, WorkerId};
 use super::metrics::Metrics;
 use super::worker::{Shared, WAKER, Worker};
 use crate::net::mailbox::Mailbox;
@@ -58,7 +58,8 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
-    addresses: Vec<SocketAddr>,
+    rtmp: Vec<SocketAddr>,
+    http: Vec<SocketAddr>,
     stop: StopHandle,
     reload: ReloadHandle,
     acceptor: JoinHandle<()>,
@@ -101,6 +102,7 @@ impl ReloadHandle {
     /// of workers and the chunk size stay.
     pub fn reload(&self, mut config: Config) {
         config.rtmp.clone_from(&self.started_with.rtmp);
+        config.http.clone_from(&self.started_with.http);
         config.workers = self.started_with.workers;
         config.session.chunk_size = self.started_with.session.chunk_size;
         self.shared.admission.set_limits(config.limits);
@@ -129,21 +131,25 @@ impl Server {
             is_stopping: Arc::default(),
         };
         let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for &address in &config.rtmp {
-            let listen = || {
-                let mut listener = socket::listen(address)?;
-                let token = Token(listeners.len());
-                poll.registry()
-                    .register(&mut listener, token, Interest::READABLE)?;
-                let bound = listener.local_addr()?;
-                Ok((listener, bound))
-            };
-            let (listener, bound) =
-                listen().map_err(|cause| StartError::Listen { address, cause })?;
-            listeners.push(listener);
-            addresses.push(bound);
+        let rtmp = config.rtmp.iter().map(|address| (*address, Port::Rtmp));
+        let http = config.http.iter().map(|address| (*address, Port::Http));
+        for (address, port) in rtmp.chain(http) {
+            match Listener::bind(address, port, &poll, listeners.len()) {
+                Ok(listener) => listeners.push(listener),
+                // Nobody asked for it: RTMP is what must not fail.
+                Err(cause) if port == Port::Http && config.http == Config::default().http => {
+                    log::warn!("no HTTP: cannot listen on {address}: {cause}; see --http");
+                }
+                Err(cause) => return Err(StartError::Listen { address, cause }),
+            }
         }
+        let bound_for = |port| {
+            let listeners = listeners
+                .iter()
+                .filter(move |listener| listener.port == port);
+            listeners.map(|listener| listener.address).collect()
+        };
+        let (rtmp, http) = (bound_for(Port::Rtmp), bound_for(Port::Http));
         let (flights, flight_thread) = start_flights(&config)?.unzip();
         let shared = Arc::new(Shared::new(&config, flights));
         let config = Arc::new(config);
@@ -165,7 +171,8 @@ impl Server {
             .spawn(move || acceptor.run())?;
         Ok(Self {
             shared,
-            addresses,
+            rtmp,
+            http,
             stop,
             reload,
             acceptor,
@@ -174,9 +181,14 @@ impl Server {
         })
     }
 
-    /// The addresses that it listens on, with the ports that the system chose.
+    /// The addresses that it takes RTMP on, with the ports that the system chose.
     pub fn rtmp_addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.rtmp
+    }
+
+    /// The addresses that it takes HTTP on, with the ports that the system chose.
+    pub fn http_addresses(&self) -> &[SocketAddr] {
+        &self.http
     }
 
     /// What happened so far.
@@ -247,11 +259,32 @@ fn start_workers(
     Ok((addresses, threads))
 }
 
+/// A socket that connections come to.
+#[derive(Debug)]
+struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    port: Port,
+}
+
+impl Listener {
+    fn bind(address: SocketAddr, port: Port, poll: &Poll, token: usize) -> io::Result<Self> {
+        let mut socket = socket::listen(address)?;
+        poll.registry()
+            .register(&mut socket, Token(token), Interest::READABLE)?;
+        Ok(Self {
+            address: socket.local_addr()?,
+            socket,
+            port,
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Acceptor {
     shared: Arc<Shared>,
     poll: Poll,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     mailboxes: Vec<Address>,
     stop: StopHandle,
 }
@@ -288,8 +321,8 @@ impl Acceptor {
     fn accept_from(&self, index: usize) -> Option<Duration> {
         for _ in 0..ACCEPTS_MAX {
             let listener = self.listeners.get(index)?;
-            match listener.accept() {
-                Ok((socket, peer)) => self.place(socket, peer),
+            match listener.socket.accept() {
+                Ok((socket, peer)) => self.place(socket, peer, listener.port),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return None,
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
@@ -303,7 +336,7 @@ impl Acceptor {
         Some(Duration::ZERO)
     }
 
-    fn place(&self, socket: TcpStream, peer: SocketAddr) {
+    fn place(&self, socket: TcpStream, peer: SocketAddr, port: Port) {
         let worker = match self.shared.admission.admit(peer.ip()) {
             Ok(worker) => worker,
             Err(full) => {
@@ -313,10 +346,10 @@ impl Acceptor {
             }
         };
         self.shared.metrics.connections.add(1);
-        let posted = self
-            .mailboxes
-            .get(worker.0)
-            .is_some_and(|address| address.post.send(Post::Accepted(socket, peer)).is_ok());
+        let posted = self.mailboxes.get(worker.0).is_some_and(|address| {
+            let post = Post::Accepted(socket, peer, port);
+            address.post.send(post).is_ok()
+        });
         if !posted {
             log::error!("{peer}: refused: its worker has stopped");
         }

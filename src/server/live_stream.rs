@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use super::config::{Flush, PathConfig};
 use super::mail::{Address, Epoch, Feed, FeedContent, StreamName, WorkerId};
-use super::rendition::Rendition;
+use super::rendition::{Output, Rendition};
 use crate::broadcast::{Frame, FrameSeq, Headers, Log, Track};
-use crate::media::flv::Form;
 
 /// Where the frames come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +47,7 @@ pub(super) struct LiveStream {
     pub(super) config: PathConfig,
     /// As it was published. Nobody is sent it: it is where renditions begin.
     log: Log,
-    /// One for each form that has subscribers here.
+    /// One for each output that has subscribers here.
     pub(super) renditions: Vec<Rendition>,
     /// Connections whose `play` waits for a publisher.
     pub(super) waiting: Vec<usize>,
@@ -79,23 +78,26 @@ impl LiveStream {
         self.log.headers()
     }
 
-    /// What subscribers of this form read, if there are any.
-    pub(super) fn rendition(&self, form: Form) -> Option<&Rendition> {
-        self.renditions.iter().find(|other| other.form == form)
+    /// What subscribers of this output read, if there are any.
+    pub(super) fn rendition(&self, output: Output) -> Option<&Rendition> {
+        self.renditions.iter().find(|other| other.output == output)
     }
 
-    /// Lets connection `key` read the live stream in this form, made if need be for chunks of
-    /// `chunk_size` bytes. Returns where it starts, if it is here before the first frame.
+    /// Lets connection `key` read the live stream as this output has it, made if need be for chunks
+    /// of `chunk_size` bytes. Returns where it starts, if it is here before the first frame.
     pub(super) fn add_subscriber(
         &mut self,
         key: usize,
-        form: Form,
+        output: Output,
         chunk_size: usize,
     ) -> Option<FrameSeq> {
-        let index = self.renditions.iter().position(|other| other.form == form);
+        let index = self
+            .renditions
+            .iter()
+            .position(|other| other.output == output);
         let index = index.unwrap_or_else(|| {
             let prelude = self.log.prelude(self.log.start_point());
-            let rendition = Rendition::new(form, self.config.log, chunk_size, prelude);
+            let rendition = Rendition::new(output, self.config.log, chunk_size, prelude);
             self.renditions.push(rendition);
             self.renditions.len() - 1
         });

@@ -27,11 +27,18 @@ pub(super) struct WorkerId(pub(super) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(super) struct Epoch(pub(super) u64);
 
+/// What a listener takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Port {
+    Rtmp,
+    Http,
+}
+
 /// A control message to a worker.
 #[derive(Debug)]
 pub(super) enum Post {
     /// A connection to be served.
-    Accepted(TcpStream, SocketAddr),
+    Accepted(TcpStream, SocketAddr, Port),
     /// `worker` has subscribers for a live stream that is published here.
     Attend { name: StreamName, worker: WorkerId },
     /// `worker` has no subscribers for it any more.

@@ -169,7 +169,10 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        for (note, count) in connection.session.take_note_counts() {
+        let Some(session) = connection.protocol.rtmp() else {
+            return;
+        };
+        for (note, count) in session.take_note_counts() {
             let note = Note::Session(note);
             self.shared.metrics.notes.add(note, count);
             if connection.notes.add(note, count, now) {

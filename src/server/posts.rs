@@ -8,8 +8,10 @@ use mio::net::TcpStream;
 use mio::{Interest, Token};
 
 use super::connection::Connection;
+use super::http::HttpPeer;
 use super::live_stream::Source;
-use super::mail::{Epoch, Feed, FeedContent, Post, StreamName};
+use super::mail::{Epoch, Feed, FeedContent, Port, Post, StreamName};
+use super::protocol::Protocol;
 use super::worker::Worker;
 use crate::net::socket;
 use crate::rtmp::session::{Refusal, ServerSession};
@@ -55,7 +57,7 @@ impl Worker {
 
     fn on_post(&mut self, post: Post, now: Instant) {
         match post {
-            Post::Accepted(socket, peer) => self.on_accepted(socket, peer, now),
+            Post::Accepted(socket, peer, port) => self.on_accepted(socket, peer, port, now),
             Post::Attend { name, worker } => {
                 if let Some(&slot) = self.stream_slots.get(&name)
                     && matches!(self.streams[slot].source, Source::Here { .. })
@@ -100,7 +102,7 @@ impl Worker {
         }
     }
 
-    fn on_accepted(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
+    fn on_accepted(&mut self, mut stream: TcpStream, peer: SocketAddr, port: Port, now: Instant) {
         let prepared = socket::prepare(&stream, &self.config.liveness)
             .and_then(|()| socket::limit_unsent(&stream, self.config.limits.unsent_bytes_max));
         if let Err(error) = prepared {
@@ -119,10 +121,22 @@ impl Worker {
             log::error!("{peer}: cannot be watched: {error}");
             return self.shared.admission.release(peer.ip(), self.id);
         }
-        let session = ServerSession::new(Arc::clone(&self.session), fastrand::u64(..), now);
+        let protocol = match port {
+            Port::Rtmp => {
+                let session = Arc::clone(&self.session);
+                Protocol::Rtmp(Box::new(ServerSession::new(
+                    session,
+                    fastrand::u64(..),
+                    now,
+                )))
+            }
+            Port::Http => Protocol::Http(Box::new(HttpPeer::new(now))),
+        };
         let flights = self.shared.flights.as_ref();
-        let recorder = flights.map(|flights| flights.recorder(peer, stream.local_addr(), now));
-        let mut connection = Connection::new(stream, peer, session, self.generations);
+        let recorder = flights
+            .filter(|_| port == Port::Rtmp)
+            .map(|flights| flights.recorder(peer, stream.local_addr(), now));
+        let mut connection = Connection::new(stream, peer, protocol, self.generations);
         connection.recorder = recorder;
         slot.insert(connection);
         log::debug!("{peer}: connected");
@@ -155,7 +169,7 @@ impl Worker {
                     code: "NetConnection.Connect.AppShutdown",
                     description: "the server is shutting down".to_owned(),
                 };
-                connection.session.end_publish(part.role.msid, &refusal);
+                connection.protocol.end_publish(part.role.msid, &refusal);
                 self.end_stream(part.stream, part.role.epoch, now);
             }
         }
@@ -164,7 +178,7 @@ impl Worker {
                 continue;
             };
             if let Some(part) = &connection.subscriber {
-                connection.session.end_play(part.role.msid);
+                connection.protocol.end_play(part.role.msid);
             }
             self.leave_stream(key, "shutdown");
             self.close_gently(key, now);

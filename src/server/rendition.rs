@@ -1,24 +1,91 @@
-//! A live stream in one form: made once on each worker that has subscribers who read that form,
+//! A live stream in one form: made once on each worker that has subscribers who want that form,
 //! and shared by all of them.
 //!
 //! What a publisher sends is kept as it came (put right where it was wrong). Peers differ in what
-//! they can read of it: an old player wants HEVC under codec id 12, another only under `hvc1`, most
-//! want one track where there are several. Each such [`Form`] has a log of its own, in which frames
-//! that need no change are the publisher's own.
+//! they can read of it: an old RTMP player wants HEVC under codec id 12, another only under `hvc1`, a
+//! browser wants FLV behind WebSocket headers. Each such [`Output`] has a log of its own.
+
+mod flv;
+mod rtmp;
 
 use std::sync::Arc;
 
-use super::framing::{self, Framer};
-use crate::broadcast::{Frame, FrameSeq, Headers, Log, LogLimits, Prelude, Track};
-use crate::media::flv::{self, Converted, Form};
-use crate::rtmp::chunk::Payload;
+use self::flv::FlvMaker;
+use self::rtmp::RtmpMaker;
+use crate::broadcast::{Frame, FrameSeq, Headers, Log, LogLimits, Prelude};
+use crate::http::websocket::{FRAME_HEAD_SIZE_MAX, FrameHead, Opcode};
+use crate::media::flv::Form;
 
-/// A live stream in one form, and who reads it.
+/// What a rendition is made for: how its frames are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Output {
+    /// RTMP, with the labels that the player reads.
+    Rtmp(Form),
+    /// FLV over HTTP.
+    Flv(Wrap),
+}
+
+/// What is around each frame of an output over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Wrap {
+    /// Nothing: one endless body.
+    Plain,
+    /// The header of a binary WebSocket message.
+    WebSocket,
+}
+
+impl Wrap {
+    /// An allocation for a frame of `len` bytes, begun with room for its header.
+    fn room(self, len: usize) -> Vec<u8> {
+        let room = match self {
+            Self::Plain => 0,
+            Self::WebSocket => FRAME_HEAD_SIZE_MAX,
+        };
+        let mut bytes = Vec::with_capacity(room + len);
+        bytes.resize(room, 0);
+        bytes
+    }
+
+    /// What goes before a frame of `len` bytes.
+    pub(super) fn header(self, len: usize) -> Vec<u8> {
+        match self {
+            Self::Plain => Vec::new(),
+            Self::WebSocket => FrameHead::new(Opcode::Binary, len).bytes().to_vec(),
+        }
+    }
+}
+
+impl Output {
+    /// Whether a frame's wire bytes mean the same to every reader, whatever it has read before. Those
+    /// of RTMP tell the distance to the frame before them.
+    pub(super) fn is_self_contained(self) -> bool {
+        !matches!(self, Self::Rtmp(_))
+    }
+}
+
+/// Writes a live stream's frames as one output has them.
+#[derive(Debug)]
+enum Maker {
+    Rtmp(RtmpMaker),
+    Flv(FlvMaker),
+}
+
+impl Maker {
+    /// The frame as this output has it, if it has.
+    fn make(&mut self, frame: &Arc<Frame>) -> Option<Arc<Frame>> {
+        match self {
+            Self::Rtmp(maker) => maker.make(frame),
+            Self::Flv(maker) => maker.make(frame),
+        }
+    }
+}
+
+/// A live stream as one output has it, and who reads it.
 #[derive(Debug)]
 pub(super) struct Rendition {
-    pub(super) form: Form,
+    pub(super) output: Output,
+    maker: Maker,
     log: Log,
-    framer: Framer,
     /// Connections that read it.
     pub(super) subscribers: Vec<usize>,
     /// No subscriber needs frames before this place: where the slowest stood after the last flush.
@@ -26,12 +93,23 @@ pub(super) struct Rendition {
 }
 
 impl Rendition {
-    /// `prelude` is what the live stream has for those who come now.
-    pub(super) fn new(form: Form, limits: LogLimits, chunk_size: usize, prelude: Prelude) -> Self {
+    /// `prelude` is what the live stream has for those who come now; `chunk_size` is that of RTMP.
+    pub(super) fn new(
+        output: Output,
+        limits: LogLimits,
+        chunk_size: usize,
+        prelude: Prelude,
+    ) -> Self {
         let mut rendition = Self {
-            form,
-            log: Log::new(limits),
-            framer: Framer::new(chunk_size),
+            output,
+            maker: match output {
+                Output::Rtmp(form) => Maker::Rtmp(RtmpMaker::new(form, chunk_size)),
+                Output::Flv(wrap) => Maker::Flv(FlvMaker::new(wrap)),
+            },
+            log: match output.is_self_contained() {
+                true => Log::of_self_contained(limits),
+                false => Log::new(limits),
+            },
             subscribers: Vec::new(),
             needed_from: FrameSeq(0),
         };
@@ -55,7 +133,7 @@ impl Rendition {
     pub(super) fn take_over(&mut self, headers: &Headers, last_sound: Option<i64>) {
         let headers: Headers = headers
             .iter()
-            .filter_map(|frame| self.converted(frame))
+            .filter_map(|frame| self.maker.make(frame))
             .collect();
         self.log.take_over(headers, last_sound);
     }
@@ -66,7 +144,7 @@ impl Rendition {
 
     /// Takes the live stream's next frame. True if there is something new to send.
     pub(super) fn take(&mut self, frame: &Arc<Frame>) -> bool {
-        match self.converted(frame) {
+        match self.maker.make(frame) {
             Some(frame) => self.log.append(frame, Some(self.needed_from)),
             None => {
                 self.log.miss(frame.track());
@@ -79,33 +157,4 @@ impl Rendition {
     pub(super) fn flushed(&mut self, slowest: FrameSeq) {
         self.needed_from = slowest;
     }
-
-    /// The frame as this form has it, if it has.
-    fn converted(&mut self, frame: &Arc<Frame>) -> Option<Arc<Frame>> {
-        let track = frame.track();
-        let kind = framing::tag_kind(track);
-        match flv::convert(frame.body(), kind, self.form) {
-            Converted::Nothing => None,
-            Converted::AsItIs => Some(self.passed(frame)),
-            Converted::Rewritten { head, payload } => {
-                let mut body = Payload::with_capacity(head.len() + payload.len());
-                body.extend_from_slice(&head);
-                body.extend_from_slice(payload);
-                let flags = match track {
-                    Track::Data => frame.flags(),
-                    Track::Audio | Track::Video => framing::flags(track, body.as_slice()),
-                };
-                let frame = self.framer.frame(track, frame.dts(), flags, body);
-                Some(Arc::new(frame))
-            }
-        }
-    }
-
-    fn passed(&mut self, frame: &Arc<Frame>) -> Arc<Frame> {
-        self.framer.pass(frame);
-        Arc::clone(frame)
-    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,6 +9,7 @@ use super::mail::{Epoch, Post, StreamName};
 use super::notes::Note;
 use super::publisher::{Made, Publisher};
 use super::registry::Origin;
+use super::rendition::Output;
 use super::subscriber::Subscriber;
 use super::worker::Worker;
 use crate::broadcast::{Headers, Log, Track};
@@ -74,7 +75,9 @@ impl Worker {
         connection.form = Form::for_peer(reads, several_tracks);
         connection.app = request.app.into_boxed_str();
         connection.tc_url = request.tc_url.into_boxed_str();
-        connection.session.accept_connect();
+        if let Some(session) = connection.protocol.rtmp() {
+            session.accept_connect();
+        }
     }
 
     fn on_publish(&mut self, key: usize, msid: MessageStreamId, key_name: &str, now: Instant) {
@@ -87,7 +90,7 @@ impl Worker {
                 code: "NetStream.Publish.BadName",
                 description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
             };
-            connection.session.reject_publish(msid, &refusal);
+            connection.protocol.reject_publish(msid, &refusal);
             return self.close_gently(key, now);
         };
         if let Some(recorder) = &mut connection.recorder {
@@ -115,7 +118,9 @@ impl Worker {
                     code: "NetStream.Publish.BadName",
                     description: format!("{name} is already being published"),
                 };
-                self.connections[key].session.reject_publish(msid, &refusal);
+                self.connections[key]
+                    .protocol
+                    .reject_publish(msid, &refusal);
                 return self.close_gently(key, now);
             }
         };
@@ -151,7 +156,9 @@ impl Worker {
             self.chunk_size(),
         );
         let connection = &mut self.connections[key];
-        connection.session.accept_publish(now, msid);
+        if let Some(session) = connection.protocol.rtmp() {
+            session.accept_publish(now, msid);
+        }
         if let Some(recorder) = &mut connection.recorder {
             recorder.served();
         }
@@ -173,7 +180,6 @@ impl Worker {
         // A second play on the same stream id replaces the first.
         self.leave_stream(key, "replaced");
         let connection = &mut self.connections[key];
-        let peer = connection.peer;
         let Some((name, _)) = stream_name(&connection.app, key_name, &connection.tc_url) else {
             let line = format_args!("play refused: no app and no stream key in its URL");
             connection.fail(log::Level::Warn, now, line);
@@ -181,13 +187,32 @@ impl Worker {
                 code: "NetStream.Play.StreamNotFound",
                 description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
             };
-            connection.session.reject_play(msid, &refusal);
+            connection.protocol.reject_play(msid, &refusal);
             return self.close_gently(key, now);
         };
+        let form = connection.form;
+        let stream = self.stream_slot(&name);
+        let output = Output::Rtmp(match form {
+            Form::Legacy(None) => Form::Legacy(self.streams[stream].config.hevc),
+            declared => declared,
+        });
+        self.play(key, msid, stream, output, now);
+    }
+
+    /// Lets connection `key` play the live stream in this slot, or wait for it.
+    pub(super) fn play(
+        &mut self,
+        key: usize,
+        msid: MessageStreamId,
+        stream: usize,
+        output: Output,
+        now: Instant,
+    ) {
+        let name = Arc::clone(&self.streams[stream].name);
+        let connection = &mut self.connections[key];
         if let Some(recorder) = &mut connection.recorder {
             recorder.requested(&name);
         }
-        let stream = self.stream_slot(&name);
         if !self.streams[stream].has_audience() {
             let home = self.shared.registry.attend(&name, self.id);
             if let Some(home) = home.filter(|home| *home != self.id) {
@@ -202,15 +227,16 @@ impl Worker {
             }
         }
         if self.streams[stream].source == Source::Absent {
-            log::debug!("{peer}: waits for {name}");
-            let until = now + self.streams[stream].config.play_wait;
-            self.connections[key].waiting = Some(Part {
-                stream,
-                role: Waiting { msid, until },
-            });
+            log::debug!("{}: waits for {name}", self.connections[key].peer);
+            let role = Waiting {
+                msid,
+                output,
+                until: now + self.streams[stream].config.play_wait,
+            };
+            self.connections[key].waiting = Some(Part { stream, role });
             self.streams[stream].waiting.push(key);
         } else {
-            self.admit(key, msid, stream, now);
+            self.admit(key, msid, stream, output, now);
         }
     }
 
@@ -218,28 +244,32 @@ impl Worker {
     pub(super) fn admit_waiting(&mut self, stream: usize, now: Instant) {
         for key in std::mem::take(&mut self.streams[stream].waiting) {
             if let Some(part) = self.connections[key].waiting.take() {
-                self.admit(key, part.role.msid, stream, now);
+                let Waiting { msid, output, .. } = part.role;
+                self.admit(key, msid, stream, output, now);
                 self.queue(key);
             }
         }
     }
 
-    fn admit(&mut self, key: usize, msid: MessageStreamId, stream: usize, now: Instant) {
+    fn admit(
+        &mut self,
+        key: usize,
+        msid: MessageStreamId,
+        stream: usize,
+        output: Output,
+        now: Instant,
+    ) {
         let chunk_size = self.chunk_size();
         let connection = &mut self.connections[key];
-        connection.session.accept_play(now, msid);
+        connection.protocol.accept_play(now, msid, output);
         if let Some(recorder) = &mut connection.recorder {
             recorder.served();
         }
         let live = &mut self.streams[stream];
-        let form = match connection.form {
-            Form::Legacy(None) => Form::Legacy(live.config.hevc),
-            declared => declared,
-        };
-        let start = live.add_subscriber(key, form, chunk_size);
+        let start = live.add_subscriber(key, output, chunk_size);
         connection.subscriber = Some(Part {
             stream,
-            role: Subscriber::new(msid, form, start),
+            role: Subscriber::new(msid, output, start),
         });
         self.shared.metrics.plays.add(1);
         log::info!("{}: plays {}", connection.peer, live.name);
@@ -260,7 +290,7 @@ impl Worker {
             description: format!("nobody publishes {name}"),
         };
         self.connections[key]
-            .session
+            .protocol
             .reject_play(part.role.msid, &refusal);
         self.close_gently(key, now);
         self.after_audience_left(part.stream);
@@ -351,7 +381,7 @@ impl Worker {
             code: "NetStream.Publish.BadName",
             description: format!("{} was taken over by a newer publisher", part.role.name),
         };
-        connection.session.end_publish(part.role.msid, &refusal);
+        connection.protocol.end_publish(part.role.msid, &refusal);
         self.close_gently(key, now);
     }
 
@@ -441,7 +471,7 @@ impl Worker {
     fn end_play(&mut self, key: usize) {
         let connection = &mut self.connections[key];
         if let Some(part) = connection.take_subscriber() {
-            connection.session.end_play(part.role.msid);
+            connection.protocol.end_play(part.role.msid);
             let name = &self.streams[part.stream].name;
             log::info!("{}: {name} ended", connection.peer);
             self.queue(key);
@@ -519,7 +549,7 @@ impl Worker {
         let Some(mut part) = connection.subscriber.take() else {
             return;
         };
-        if let Some(rendition) = self.streams[part.stream].rendition(part.role.form) {
+        if let Some(rendition) = self.streams[part.stream].rendition(part.role.output) {
             change(&mut part.role, rendition.log(), connection.output());
         }
         connection.subscriber = Some(part);

@@ -8,8 +8,8 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::framing::lane;
+use super::rendition::Output;
 use crate::broadcast::{Cursor, Frame, FrameSeq, Headers, InFlight, JoinPoint, Log, Track};
-use crate::media::flv::Form;
 use crate::rtmp::chunk::{ChunkStreamId, MessageStreamId, encode_message, header};
 use crate::rtmp::message::MessageType;
 
@@ -24,8 +24,8 @@ const RUN_BYTES: usize = 512 * 1024;
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) msid: MessageStreamId,
-    /// What it can read: the rendition that it is sent.
-    pub(super) form: Form,
+    /// The rendition that it is sent.
+    pub(super) output: Output,
     /// Where it reads; `None` until there is a place to join.
     cursor: Option<Cursor>,
     /// A begun frame; goes before everything else.
@@ -130,14 +130,14 @@ pub(super) enum Next {
 impl Subscriber {
     /// `start` is where it reads when it was here before the live stream's first frame; otherwise
     /// it joins what there is.
-    pub(super) fn new(msid: MessageStreamId, form: Form, start: Option<FrameSeq>) -> Self {
+    pub(super) fn new(msid: MessageStreamId, output: Output, start: Option<FrameSeq>) -> Self {
         Self {
             msid,
-            form,
+            output,
             cursor: start.map(|seq| Cursor { seq }),
             in_flight: None,
             base: None,
-            is_steady: [false; 3],
+            is_steady: [output.is_self_contained(); 3],
             is_wanted: [true; 3],
             awaits_keyframe: false,
             is_paused: false,
@@ -179,7 +179,7 @@ impl Subscriber {
         chunk_size: u32,
     ) {
         let was_wanted = std::mem::replace(&mut self.is_wanted[track.index()], is_wanted);
-        self.is_steady[track.index()] &= is_wanted;
+        self.is_steady[track.index()] &= is_wanted || self.output.is_self_contained();
         if was_wanted || !is_wanted {
             return;
         }
@@ -238,7 +238,7 @@ impl Subscriber {
             }
             let track = entry.frame.track().index();
             if !self.is_wanted[track] || self.must_wait_for_keyframe(&entry.frame) {
-                self.is_steady[track] = false;
+                self.is_steady[track] = self.output.is_self_contained();
                 self.cursor = Some(cursor.next());
                 continue;
             }
@@ -290,7 +290,7 @@ impl Subscriber {
     fn join(&mut self, log: &Log, join: &JoinPoint, out: &mut Vec<u8>, chunk_size: u32) {
         self.base = first_dts(log, join.seq);
         self.cursor = Some(Cursor { seq: join.seq });
-        self.is_steady = [false; 3];
+        self.is_steady = [self.output.is_self_contained(); 3];
         self.awaits_keyframe = false;
         self.send_headers(&join.headers, self.start_dts(), out, chunk_size);
     }
@@ -301,7 +301,7 @@ impl Subscriber {
         let Some(cursor) = self.cursor else {
             return;
         };
-        self.is_steady = [false; 3];
+        self.is_steady = [self.output.is_self_contained(); 3];
         let ahead = log.join_point().filter(|join| cursor.seq <= join.seq);
         let (seq, headers) = match &ahead {
             Some(join) => (join.seq, &join.headers),
@@ -362,8 +362,14 @@ impl Subscriber {
         }
     }
 
-    /// The whole message, chunked anew with an absolute timestamp.
+    /// The whole message: of RTMP chunked anew, with an absolute timestamp.
     fn copy_whole(&self, frame: &Frame, dts: i64, out: &mut Vec<u8>, chunk_size: u32) {
+        if self.output.is_self_contained() {
+            let mut slices = Vec::new();
+            frame.push_wire(0, &mut slices);
+            slices.iter().for_each(|slice| out.extend_from_slice(slice));
+            return;
+        }
         let (message_type, csid): (MessageType, ChunkStreamId) = lane(frame.track());
         encode_message(
             out,

@@ -23,6 +23,7 @@ use super::flight::Flights;
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Address, Epoch, Feed, Post, StreamName, WorkerId};
 use super::metrics::Metrics;
+use super::protocol::{Event as PeerEvent, Protocol};
 use super::registry::Registry;
 use crate::net::timers::Timers;
 use crate::rtmp::session::{self, SessionError};
@@ -395,6 +396,13 @@ impl Worker {
             self.read_buffer = buffer;
             outcome?;
         }
+        if self
+            .connections
+            .get(key)
+            .is_some_and(|connection| connection.protocol.is_done())
+        {
+            self.close_gently(key, now);
+        }
         self.send(key, now)?;
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(());
@@ -425,15 +433,18 @@ impl Worker {
             return Ok(());
         }
         let input = buffer.get(..count).unwrap_or_default();
-        if let Some(recorder) = &mut connection.recorder {
-            recorder.received(now, input, &connection.session);
+        if let (Some(recorder), Protocol::Rtmp(session)) =
+            (&mut connection.recorder, &connection.protocol)
+        {
+            recorder.received(now, input, session);
         }
-        let outcome = connection.session.handle_input(now, input);
+        let outcome = connection.protocol.handle_input(now, input);
         while let Some(connection) = self.connections.get_mut(key) {
-            let Some(event) = connection.session.poll_event() else {
-                break;
-            };
-            self.handle_event(key, event, now);
+            match connection.protocol.poll_event() {
+                Some(PeerEvent::Rtmp(event)) => self.handle_event(key, event, now),
+                Some(PeerEvent::Http(request)) => self.handle_request(key, &request, now),
+                None => break,
+            }
         }
         self.note_session(key, now);
         match outcome {
@@ -470,7 +481,7 @@ impl Worker {
             return Ok(());
         };
         let log = connection.subscriber.as_ref().and_then(|part| {
-            let rendition = self.streams[part.stream].rendition(part.role.form)?;
+            let rendition = self.streams[part.stream].rendition(part.role.output)?;
             Some(rendition.log())
         });
         let chunk_size = self.config.session.chunk_size;
@@ -555,7 +566,7 @@ impl Worker {
             self.refuse_waiting(key, now);
             return Ok(());
         }
-        let outcome = connection.session.handle_timeout(now);
+        let outcome = connection.protocol.handle_timeout(now);
         self.queue(key);
         match outcome {
             Ok(()) => Ok(()),

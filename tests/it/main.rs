@@ -20,6 +20,7 @@ mod fmp4_live;
 mod forms;
 mod fuzz_corpus;
 mod hls;
+mod http;
 mod limits;
 mod login;
 mod manners;

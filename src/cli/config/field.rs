@@ -14,8 +14,8 @@ pub(super) type Lens<T, V> = fn(&mut T) -> &mut V;
 /// The kind of a setting, its place and its bounds (both ends included).
 #[derive(Debug)]
 pub(super) enum Field<T: 'static> {
-    /// A list of `ADDRESS:PORT`.
-    Addresses(Lens<T, Vec<SocketAddr>>),
+    /// A list of `ADDRESS:PORT`, and how many there are at least.
+    Addresses(Lens<T, Vec<SocketAddr>>, usize),
     /// A whole number.
     Count(Whole<T>, u64, u64),
     /// Bytes.
@@ -87,7 +87,7 @@ impl<T> Field<T> {
     /// What is wrong with it, in words; nothing is changed then.
     pub(super) fn set(&self, target: &mut T, given: &Given) -> Result<(), String> {
         match self {
-            Self::Addresses(lens) => *lens(target) = addresses(given)?,
+            Self::Addresses(lens, min) => *lens(target) = addresses(given, *min)?,
             Self::Count(whole, min, max) => {
                 let expected = || format!("a whole number from {min} to {max} is expected");
                 whole.set(target, count(given, *min, *max, &expected)?);
@@ -115,7 +115,7 @@ impl<T> Field<T> {
     /// The value as TOML. (`target` is not changed; a [`Lens`] needs it writable.)
     pub(super) fn toml(&self, target: &mut T) -> String {
         match self {
-            Self::Addresses(lens) => {
+            Self::Addresses(lens, _) => {
                 let quoted = |address: &SocketAddr| quoted(&address.to_string());
                 let members: Vec<_> = lens(target).iter().map(quoted).collect();
                 format!("[{}]", members.join(", "))
@@ -143,7 +143,7 @@ impl<T> Field<T> {
             Self::Count(_, min, max) => Some((min.to_string(), max.to_string())),
             Self::Size(_, min, max) => Some((size_text(*min), size_text(*max))),
             Self::Time(_, min, max) => Some((time_text(*min), time_text(*max))),
-            Self::Addresses(_)
+            Self::Addresses(..)
             | Self::Flush(_)
             | Self::Takeover(_)
             | Self::Hevc(_)
@@ -204,8 +204,9 @@ fn wrong(given: &Given, expected: &str) -> String {
     format!("{expected}, not {given}")
 }
 
-fn addresses(given: &Given) -> Result<Vec<SocketAddr>, String> {
+fn addresses(given: &Given, min: usize) -> Result<Vec<SocketAddr>, String> {
     let members: Vec<&str> = match given {
+        Given::Typed(text) if matches!(text.trim(), "" | "none") => Vec::new(),
         Given::Typed(text) => text.split(',').map(str::trim).collect(),
         Given::Text(text) => vec![text],
         Given::Texts(texts) => texts.iter().map(String::as_str).collect(),
@@ -214,7 +215,7 @@ fn addresses(given: &Given) -> Result<Vec<SocketAddr>, String> {
             return Err(wrong(given, expected));
         }
     };
-    if members.is_empty() {
+    if members.len() < min {
         return Err("at least one \"ADDRESS:PORT\" is expected".to_owned());
     }
     let address = |member: &str| {
@@ -482,7 +483,7 @@ mod tests {
             for text in [text, digits] {
                 let _: (_, _) = (time_ms(&text), size(&text));
                 let given = Given::Typed(text);
-                prop_assert!(flush(&given).is_err() || addresses(&given).is_err());
+                prop_assert!(flush(&given).is_err() || addresses(&given, 1).is_err());
             }
         }
     }

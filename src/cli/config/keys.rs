@@ -129,8 +129,14 @@ pub(super) static KEYS: &[Key] = &[
     Key::fixed(
         "",
         "rtmp",
-        Field::Addresses(|config| &mut config.rtmp),
+        Field::Addresses(|config| &mut config.rtmp, 1),
         "Addresses and ports to take RTMP on, each \"ADDRESS:PORT\".",
+    ),
+    Key::fixed(
+        "",
+        "http",
+        Field::Addresses(|config| &mut config.http, 0),
+        "Addresses and ports to take HTTP on, for pages, players and the API; [] for none.",
     ),
     Key::fixed(
         "",

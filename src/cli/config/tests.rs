@@ -434,7 +434,7 @@ fn any_file() -> impl Strategy<Value = String> {
         ) -> BoxedStrategy<String> {
             use field::Field;
             match field {
-                Field::Addresses(_) => any::<std::net::SocketAddr>()
+                Field::Addresses(..) => any::<std::net::SocketAddr>()
                     .prop_map(|mut address| {
                         if let std::net::SocketAddr::V6(v6) = &mut address {
                             v6.set_flowinfo(0);

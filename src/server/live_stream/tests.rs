@@ -9,9 +9,10 @@ use mio::{Poll, Token, Waker};
 
 use super::*;
 use crate::broadcast::{FrameFlags, Separator, Slot};
+use crate::media::flv::Form;
 use crate::net::mailbox::Mailbox;
 
-const FORM: Form = Form::Legacy(None);
+const OUTPUT: Output = Output::Rtmp(Form::Legacy(None));
 const HERE: WorkerId = WorkerId(0);
 const THERE: WorkerId = WorkerId(1);
 
@@ -65,13 +66,13 @@ fn home(audience: &[WorkerId]) -> LiveStream {
 fn mirror() -> LiveStream {
     let mut live = LiveStream::new("live/cam".into(), PathConfig::default());
     live.start(Source::Elsewhere { epoch: Epoch(1) }, &[]);
-    live.add_subscriber(7, FORM, 4096);
+    live.add_subscriber(7, OUTPUT, 4096);
     live
 }
 
 /// What is sent from here, or kept where nobody reads.
 fn log(live: &LiveStream) -> &Log {
-    live.rendition(FORM).map_or(&live.log, Rendition::log)
+    live.rendition(OUTPUT).map_or(&live.log, Rendition::log)
 }
 
 fn dts(live: &LiveStream) -> Vec<i64> {
@@ -107,7 +108,7 @@ fn a_worker_that_is_served_late_in_the_first_turn_still_gets_every_frame() {
     let now = Instant::now();
     let (addresses, feeds, _poll) = addresses(16);
     let mut home = home(&[THERE]);
-    home.add_subscriber(1, FORM, 4096);
+    home.add_subscriber(1, OUTPUT, 4096);
     let mut mirror = mirror();
     home.publish(frame(Track::Audio, 0, false), now);
     for at in [5, 40, 80] {
@@ -125,7 +126,7 @@ fn a_worker_that_comes_between_a_new_header_and_its_keyframe_gets_no_old_frames(
     let now = Instant::now();
     let (addresses, feeds, _poll) = addresses(16);
     let mut home = home(&[]);
-    home.add_subscriber(1, FORM, 4096);
+    home.add_subscriber(1, OUTPUT, 4096);
     home.publish(frame(Track::Video, 0, true), now);
     home.publish(header(Track::Video, 40), now);
     home.add_fed_worker(THERE);
@@ -192,7 +193,7 @@ fn a_worker_that_fell_behind_starts_anew_at_a_keyframe_and_nothing_grows() {
 fn video_is_due_at_once_and_sound_may_wait() {
     let now = Instant::now();
     let mut live = home(&[HERE]);
-    live.add_subscriber(1, FORM, 4096);
+    live.add_subscriber(1, OUTPUT, 4096);
     live.publish(frame(Track::Audio, 0, false), now);
     assert_eq!(live.flush_at, Some(now + Duration::from_millis(40)));
     live.publish(frame(Track::Video, 1, true), now);

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::broadcast::{FrameFlags, LogLimits, Separator, Slot};
+use crate::media::flv::Form;
 use crate::rtmp::chunk::{ChunkDecoder, ChunkLimits, Message, Payload};
 
 const CHUNK_SIZE: u32 = 128;
@@ -93,7 +94,7 @@ impl Reader {
 
     fn from(start: Option<FrameSeq>) -> Self {
         Self {
-            subscriber: Subscriber::new(MSID, Form::Legacy(None), start),
+            subscriber: Subscriber::new(MSID, Output::Rtmp(Form::Legacy(None)), start),
             output: Vec::new(),
             received: Vec::new(),
         }

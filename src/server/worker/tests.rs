@@ -9,6 +9,7 @@ use mio::Waker;
 
 use super::*;
 use crate::net::mailbox::Mailbox;
+use crate::server::mail::Port;
 
 /// A worker that nothing else runs, and the sender of its posts.
 fn worker() -> (Worker, Mailbox<Post>) {
@@ -29,7 +30,10 @@ fn connect(worker: &mut Worker, post: &Mailbox<Post>) -> TcpStream {
     let (socket, address) = listener.accept().unwrap();
     socket.set_nonblocking(true).unwrap();
     let socket = mio::net::TcpStream::from_std(socket);
-    assert!(post.post(Post::Accepted(socket, address)).is_ok());
+    assert!(
+        post.post(Post::Accepted(socket, address, Port::Rtmp))
+            .is_ok()
+    );
     worker.take_mail(Instant::now());
     peer
 }

@@ -10,6 +10,7 @@ use super::{DEADLINE, wait_for};
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) port: u16,
+    pub(crate) http_port: u16,
 }
 
 impl Server {
@@ -23,7 +24,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn start_on(port: u16, arguments: &[&str]) -> Self {
         let address = format!("127.0.0.1:{port}");
-        let mut all = vec!["serve", "--rtmp", &address, "-v"];
+        let mut all = vec!["serve", "--rtmp", &address, "--http", "127.0.0.1:0", "-v"];
         all.extend_from_slice(arguments);
         Self::listening(Process::millstream("serve", all))
     }
@@ -32,17 +33,34 @@ impl Server {
     #[track_caller]
     pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_millstream"));
-        command.args(["serve", "--rtmp", "127.0.0.1:0", "-v"]);
+        command.args([
+            "serve",
+            "--rtmp",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+            "-v",
+        ]);
         command.args(arguments).envs(variables.iter().copied());
         Self::listening(Process::start_command("serve", command))
     }
 
     #[track_caller]
     fn listening(process: Process) -> Self {
-        let prefix = "RTMP listening on rtmp://127.0.0.1:";
-        let line = process.wait_stdout("its address", |line| line.starts_with(prefix));
-        let port = line[prefix.len()..].trim().parse().unwrap();
-        Self { process, port }
+        let port_behind = |prefix: &str| {
+            let line = process.wait_stdout("its address", |line| line.starts_with(prefix));
+            line[prefix.len()..].trim().parse().unwrap()
+        };
+        Self {
+            port: port_behind("RTMP listening on rtmp://127.0.0.1:"),
+            http_port: port_behind("HTTP listening on http://127.0.0.1:"),
+            process,
+        }
+    }
+
+    /// Of HTTP; `path` without its first slash.
+    pub(crate) fn http_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.http_port)
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

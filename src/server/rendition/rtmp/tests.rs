@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
+use crate::broadcast::{FrameSeq, Log, LogLimits};
 use crate::media::flv::HevcForm;
+use crate::server::rendition::{Output, Rendition};
 
 const HVC1: Form = Form::Legacy(Some(HevcForm::Enhanced));
 const CODEC_12: Form = Form::Legacy(Some(HevcForm::CodecId12));
@@ -39,7 +41,7 @@ impl Stream {
 
 fn rendition(form: Form, stream: &Stream) -> Rendition {
     let prelude = stream.log.prelude(stream.log.start_point());
-    Rendition::new(form, LogLimits::default(), 4096, prelude)
+    Rendition::new(Output::Rtmp(form), LogLimits::default(), 4096, prelude)
 }
 
 fn bodies(rendition: &Rendition) -> Vec<(i64, Vec<u8>)> {

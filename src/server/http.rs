@@ -1,0 +1,321 @@
+//! HTTP on a worker: requests answered at once, and live streams that follow as they come.
+
+use std::time::{Duration, Instant};
+
+use super::mail::StreamName;
+use super::rendition::{Output, Wrap};
+use super::worker::Worker;
+use crate::http::request::{Method, Request, RequestLimits, RequestReader, Version};
+use crate::http::response::{self, Access, ErrorForm, Framing, Head};
+use crate::http::route::{Container, Route};
+use crate::http::status::Status;
+use crate::http::websocket::{self, Event, FrameReader, Opcode, Upgrade};
+use crate::media::flv;
+use crate::rtmp::chunk::MessageStreamId;
+use crate::rtmp::session::{SessionError, TimerKind};
+
+mod exposition;
+
+/// How long a client may take to send a request, or to want another one.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Of requests that came before the one in service was answered, bytes.
+const PIPELINED_BYTES_MAX: usize = 16 * 1024;
+
+/// Code of a close frame: all was said (RFC 6455 §7.4.1).
+const WEBSOCKET_NORMAL: u16 = 1000;
+
+/// Of HTTP viewers there is one stream for each connection.
+const VIEWER: MessageStreamId = MessageStreamId(1);
+
+/// The peer's side of an HTTP connection: what it asked for, and what it is answered.
+#[derive(Debug)]
+pub(super) struct HttpPeer {
+    reader: RequestReader,
+    /// What came behind the last request.
+    input: Vec<u8>,
+    output: Vec<u8>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Waits for a request until then.
+    Idle(Instant),
+    /// A live stream is asked for, or follows.
+    Viewing(Viewing),
+    /// What is in the output is the last.
+    Done,
+}
+
+/// How a live stream is sent.
+#[derive(Debug)]
+struct Viewing {
+    version: Version,
+    /// The head that opens it, until it is sent.
+    opening: Option<Box<Head>>,
+    /// What the client says on a WebSocket.
+    frames: Option<FrameReader>,
+}
+
+impl HttpPeer {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            reader: RequestReader::new(RequestLimits::default()),
+            input: Vec::new(),
+            output: Vec::new(),
+            state: State::Idle(now + REQUEST_TIMEOUT),
+        }
+    }
+
+    /// Takes bytes from the socket.
+    pub(super) fn handle_input(&mut self, input: &[u8]) {
+        match &mut self.state {
+            State::Idle(_) if self.input.len() + input.len() > PIPELINED_BYTES_MAX => {
+                let detail = "too much came before the answer";
+                self.refuse(Status::BadRequest, detail, Version::Http11);
+            }
+            State::Idle(_) => self.input.extend_from_slice(input),
+            State::Viewing(viewing) => {
+                if let Some(frames) = &mut viewing.frames
+                    && let Some(reply) = answer_frames(frames, input, &mut self.output)
+                {
+                    self.output.extend_from_slice(&reply);
+                    self.state = State::Done;
+                }
+            }
+            State::Done => {}
+        }
+    }
+
+    /// The next whole request.
+    pub(super) fn poll_request(&mut self) -> Option<Request> {
+        if !matches!(self.state, State::Idle(_)) {
+            return None;
+        }
+        match self.reader.handle_input(&self.input) {
+            Ok((taken, request)) => {
+                self.input.drain(..taken);
+                if self.reader.poll_continue() {
+                    self.output
+                        .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+                request
+            }
+            Err(refusal) => {
+                log::debug!("HTTP: refused: {refusal}");
+                match refusal.status() {
+                    Some(status) => self.refuse(status, &refusal.to_string(), Version::Http11),
+                    None => self.state = State::Done,
+                }
+                None
+            }
+        }
+    }
+
+    pub(super) fn poll_output(&mut self) -> Option<Vec<u8>> {
+        (!self.output.is_empty()).then(|| std::mem::take(&mut self.output))
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Idle(until) => Some(until),
+            State::Viewing(_) | State::Done => None,
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), SessionError> {
+        match self.state {
+            State::Idle(until) if now >= until => Err(SessionError::Timeout(TimerKind::Request)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the connection is to be closed once everything is sent.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// The live stream follows, as this output has it.
+    pub(super) fn accept_play(&mut self, output: Output) {
+        let (State::Viewing(viewing), Output::Flv(wrap)) = (&mut self.state, output) else {
+            return;
+        };
+        if let Some(head) = viewing.opening.take() {
+            head.encode(viewing.version, false, &mut self.output);
+        }
+        let mut header = Vec::new();
+        flv::put_file_header(&mut header, true, true);
+        self.output.extend_from_slice(&wrap.header(header.len()));
+        self.output.extend_from_slice(&header);
+    }
+
+    /// There is no such live stream.
+    pub(super) fn reject_play(&mut self, detail: &str) {
+        if let State::Viewing(viewing) = &self.state {
+            let version = viewing.version;
+            self.refuse(Status::NotFound, detail, version);
+        }
+    }
+
+    /// The live stream is over.
+    pub(super) fn end_play(&mut self) {
+        if let State::Viewing(viewing) = &self.state
+            && viewing.frames.is_some()
+        {
+            let goodbye = websocket::close_frame(WEBSOCKET_NORMAL, "the stream has ended");
+            self.output.extend_from_slice(&goodbye);
+        }
+        self.state = State::Done;
+    }
+
+    /// Answers with a body that is known.
+    fn respond(&mut self, request: &Request, head: &Head, body: &[u8], now: Instant) {
+        let keeps = head.encode(request.version, request.is_keep_alive, &mut self.output);
+        if request.method != Method::Head {
+            self.output.extend_from_slice(body);
+        }
+        self.state = match keeps {
+            true => State::Idle(now + REQUEST_TIMEOUT),
+            false => State::Done,
+        };
+    }
+
+    fn refuse(&mut self, status: Status, detail: &str, version: Version) {
+        let (head, body) = response::error(status, detail, ErrorForm::Text, Access::Shared);
+        head.encode(version, false, &mut self.output);
+        self.output.extend_from_slice(&body);
+        self.state = State::Done;
+    }
+}
+
+/// Answers what a client says on its WebSocket; the answer is the last frame, if it is to be closed.
+fn answer_frames(frames: &mut FrameReader, mut input: &[u8], out: &mut Vec<u8>) -> Option<Vec<u8>> {
+    while !input.is_empty() {
+        let (taken, event) = match frames.handle_input(input) {
+            Ok(read) => read,
+            Err(fault) => return Some(websocket::close_frame(fault.code(), &fault.to_string())),
+        };
+        input = input.get(taken..).unwrap_or_default();
+        match event {
+            Some(Event::Ping(payload)) => {
+                out.extend_from_slice(&websocket::frame(Opcode::Pong, &payload));
+            }
+            Some(Event::Close(_)) => return Some(websocket::close_frame(WEBSOCKET_NORMAL, "")),
+            // Viewers have nothing to say.
+            Some(Event::Message(_) | Event::Pong) | None => {}
+        }
+    }
+    None
+}
+
+impl Worker {
+    /// Acts on a request of connection `key`.
+    pub(super) fn handle_request(&mut self, key: usize, request: &Request, now: Instant) {
+        let connection = &self.connections[key];
+        log::debug!(
+            "{}: {} {:?}, {:?}",
+            connection.peer,
+            request.method.name(),
+            request.target,
+            request.field("user-agent").unwrap_or_default()
+        );
+        let Some(route) = Route::of(&request.target) else {
+            return self.answer_error(key, request, Status::NotFound, "nothing is here", now);
+        };
+        if request.method == Method::Options {
+            let access = access_of(&route);
+            let head = response::options(route.methods(), access);
+            return self.answer(key, request, &head, &[], now);
+        }
+        if !route.methods().contains(&request.method) {
+            let (head, body) = response::error(
+                Status::MethodNotAllowed,
+                "not with this method",
+                ErrorForm::Text,
+                access_of(&route),
+            );
+            let head = head.field("Allow", response::method_names(route.methods()));
+            return self.answer(key, request, &head, &body, now);
+        }
+        match route {
+            Route::Live {
+                name,
+                container: Container::Flv,
+            } => self.view(key, &name.into(), request, now),
+            Route::Health => {
+                self.answer_text(key, request, "text/plain; charset=utf-8", "ok\n", now)
+            }
+            Route::Metrics => {
+                let uptime = self.uptime(now);
+                let text = exposition::of(&self.shared.metrics, uptime);
+                self.answer_text(key, request, exposition::MEDIA_TYPE, &text, now);
+            }
+            _ => self.answer_error(key, request, Status::NotFound, "nothing is here", now),
+        }
+    }
+
+    /// Lets connection `key` see a live stream as FLV.
+    fn view(&mut self, key: usize, name: &StreamName, request: &Request, now: Instant) {
+        let (head, wrap) = match websocket::upgrade(request) {
+            Upgrade::Refused(status) => {
+                return self.answer_error(key, request, status, "no such WebSocket", now);
+            }
+            Upgrade::Accepted(head) => (head, Wrap::WebSocket),
+            Upgrade::NotAsked => {
+                let head = Head::new(Status::Ok, Framing::UntilClose, Access::Shared);
+                (Box::new(head.content_type("video/x-flv")), Wrap::Plain)
+            }
+        };
+        if request.method == Method::Head {
+            return self.answer(key, request, &head, &[], now);
+        }
+        if let Some(peer) = self.connections[key].protocol.http() {
+            peer.state = State::Viewing(Viewing {
+                version: request.version,
+                opening: Some(head),
+                frames: (wrap == Wrap::WebSocket).then(FrameReader::new),
+            });
+        }
+        let stream = self.stream_slot(name);
+        self.play(key, VIEWER, stream, Output::Flv(wrap), now);
+    }
+
+    fn answer(&mut self, key: usize, request: &Request, head: &Head, body: &[u8], now: Instant) {
+        if let Some(peer) = self.connections[key].protocol.http() {
+            peer.respond(request, head, body, now);
+        }
+    }
+
+    fn answer_text(
+        &mut self,
+        key: usize,
+        request: &Request,
+        media_type: &str,
+        text: &str,
+        now: Instant,
+    ) {
+        let length = Framing::Length(text.len() as u64);
+        let head = Head::new(Status::Ok, length, Access::Own).content_type(media_type);
+        self.answer(key, request, &head, text.as_bytes(), now);
+    }
+
+    fn answer_error(
+        &mut self,
+        key: usize,
+        request: &Request,
+        status: Status,
+        detail: &str,
+        now: Instant,
+    ) {
+        let (head, body) = response::error(status, detail, ErrorForm::Text, Access::Shared);
+        self.answer(key, request, &head, &body, now);
+    }
+}
+
+fn access_of(route: &Route) -> Access {
+    match route.is_shared() {
+        true => Access::Shared,
+        false => Access::Own,
+    }
+}

@@ -1,0 +1,142 @@
+//! The counters of the server for Prometheus, in its text exposition format 0.0.4.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::server::metrics::Metrics;
+
+/// What the text is.
+pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All counters. The names, their units and the one label with its few values do not change.
+pub(super) fn of(metrics: &Metrics, uptime: Duration) -> String {
+    let mut out = String::new();
+    let counters = [
+        (
+            "connections_total",
+            "Connections accepted.",
+            &metrics.connections,
+        ),
+        (
+            "connections_refused_total",
+            "Connections refused at a limit.",
+            &metrics.connections_refused,
+        ),
+        (
+            "peer_errors_total",
+            "Connections closed for what the peer did.",
+            &metrics.peer_errors,
+        ),
+        (
+            "panics_total",
+            "Faults of the server itself.",
+            &metrics.panics,
+        ),
+        (
+            "publishes_total",
+            "Publishers accepted.",
+            &metrics.publishes,
+        ),
+        ("plays_total", "Subscribers accepted.", &metrics.plays),
+        (
+            "frames_total",
+            "Messages of publishers taken.",
+            &metrics.frames,
+        ),
+        (
+            "mended_timestamps_total",
+            "Timestamps put right.",
+            &metrics.mended_timestamps,
+        ),
+        (
+            "mended_bodies_total",
+            "Audio and video bodies put right.",
+            &metrics.mended_bodies,
+        ),
+        (
+            "received_bytes_total",
+            "Bytes received.",
+            &metrics.bytes_received,
+        ),
+        ("sent_bytes_total", "Bytes sent.", &metrics.bytes_sent),
+        (
+            "laps_total",
+            "Subscribers that fell behind and jumped forward.",
+            &metrics.laps,
+        ),
+        (
+            "feed_overflows_total",
+            "Frames that did not reach another worker.",
+            &metrics.feed_overflows,
+        ),
+        (
+            "flights_lost_total",
+            "Recordings of connections that were not written.",
+            &metrics.flights_lost,
+        ),
+    ];
+    for (name, help, counter) in counters {
+        describe(&mut out, name, help, "counter");
+        line(
+            &mut out,
+            format_args!("millstream_{name} {}", counter.value()),
+        );
+    }
+    describe(
+        &mut out,
+        "notes_total",
+        "Rules that peers broke.",
+        "counter",
+    );
+    for (note, count) in metrics.notes.iter() {
+        let id = note.id();
+        line(
+            &mut out,
+            format_args!("millstream_notes_total{{note=\"{id}\"}} {count}"),
+        );
+    }
+    describe(
+        &mut out,
+        "uptime_seconds",
+        "Since the server started.",
+        "gauge",
+    );
+    line(
+        &mut out,
+        format_args!("millstream_uptime_seconds {}", uptime.as_secs()),
+    );
+    out
+}
+
+fn describe(out: &mut String, name: &str, help: &str, kind: &str) {
+    line(out, format_args!("# HELP millstream_{name} {help}"));
+    line(out, format_args!("# TYPE millstream_{name} {kind}"));
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("a string takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sample_stands_behind_its_help_and_type() {
+        let metrics = Metrics::default();
+        metrics.bytes_sent.add(7);
+        let text = of(&metrics, Duration::from_secs(3));
+        let is_sample = |line: &&str| !line.starts_with('#');
+        let families = text
+            .lines()
+            .filter(|line| line.starts_with("# TYPE"))
+            .count();
+        let samples = text.lines().filter(is_sample).count();
+        let notes = text.matches("{note=\"").count();
+        assert_eq!(samples, families - 1 + notes);
+        assert!(text.contains("millstream_sent_bytes_total 7\n"));
+        assert!(text.ends_with("millstream_uptime_seconds 3\n"));
+        let is_plain = |c: char| c.is_ascii() && (c == '\n' || !c.is_control());
+        assert!(text.chars().all(is_plain));
+    }
+}
