@@ -124,7 +124,7 @@ impl HttpPeer {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), SessionError> {
+    pub(super) fn handle_timeout(&self, now: Instant) -> Result<(), SessionError> {
         match self.state {
             State::Idle(until) if now >= until => Err(SessionError::Timeout(TimerKind::Request)),
             _ => Ok(()),

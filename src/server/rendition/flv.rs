@@ -32,7 +32,7 @@ impl FlvMaker {
         let kind = framing::tag_kind(frame.track());
         let converted = flv::convert(frame.body(), kind, FORM);
         let body = converted.into_body(frame.body())?;
-        let base = *self.base.get_or_insert(frame.dts());
+        let base = *self.base.get_or_insert_with(|| frame.dts());
         let dts = (frame.dts() - base).max(0) & i64::from(i32::MAX);
         let (before, after) = flv::tag_frame(kind, dts, body.len()).ok()?;
         let len = before.len() + body.len() + after.len();
