@@ -66,6 +66,11 @@ pub(super) struct ServeArgs {
     /// [default: off]
     #[arg(long, value_name = "DIR", value_parser = typed("flight"))]
     flight: Option<String>,
+
+    /// Tell the conversation of whoever has this APP/KEY or address in the log, step by step and with a
+    /// verdict; * stands for any characters, and alone for everybody. May be given several times
+    #[arg(long, value_name = "PATTERN", value_parser = typed("trace"))]
+    trace: Vec<String>,
 }
 
 /// Runs the server until SIGINT or SIGTERM.
@@ -183,6 +188,7 @@ impl ServeArgs {
     fn settings(&self) -> Result<Settings, Faults> {
         let rtmp = self.rtmp.join(",");
         let http = self.http.join(",");
+        let trace = self.trace.join(",");
         let typed = [
             ("rtmp", (!rtmp.is_empty()).then_some(&rtmp)),
             ("http", (!http.is_empty()).then_some(&http)),
@@ -194,6 +200,7 @@ impl ServeArgs {
             ("drain_to", self.drain_to.as_ref()),
             ("timers.publisher_grace", self.publisher_grace.as_ref()),
             ("flight", self.flight.as_ref()),
+            ("trace", (!trace.is_empty()).then_some(&trace)),
         ];
         let typed: Vec<_> = typed
             .iter()

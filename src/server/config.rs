@@ -35,6 +35,9 @@ pub struct Config {
     pub liveness: Liveness,
     /// What is recorded of connections that end in an error. Not changed by a reload.
     pub flight: FlightConfig,
+    /// The conversations of whoever has a live stream or an address that one of these matches are
+    /// told in the log.
+    pub trace: Vec<PathPattern>,
     /// What holds for every live stream that no rule of `paths` names.
     pub path: PathConfig,
     /// What holds for live streams by name, see [`Config::for_path`].
@@ -53,6 +56,7 @@ impl Default for Config {
             timers: ServerTimers::default(),
             liveness: Liveness::default(),
             flight: FlightConfig::default(),
+            trace: Vec::new(),
             path: PathConfig::default(),
             paths: Vec::new(),
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -10,10 +11,12 @@ use mio::net::TcpStream;
 use super::flight::Recorder;
 use super::live_stream::LiveStream;
 use super::notes::Notes;
+use super::path_pattern::PathPattern;
 use super::protocol::Protocol;
 use super::publisher::Publisher;
 use super::rendition::Output;
 use super::subscriber::{Next, Run, Subscriber, Wire};
+use super::trace::Tracer;
 use crate::broadcast::{FrameSeq, Log};
 use crate::media::flv::Form;
 use crate::net::socket;
@@ -67,6 +70,8 @@ pub(super) struct Connection {
     pub(super) notes: Notes,
     /// Keeps what passes, if connections are recorded.
     pub(super) recorder: Option<Box<Recorder>>,
+    /// Tells what passes in the log, if that is wanted.
+    pub(super) tracer: Option<Box<Tracer>>,
     /// The earliest alarm that is set for it.
     pub(super) alarm: Option<Instant>,
     /// Which user of its slot this is: alarms of earlier ones are void.
@@ -113,6 +118,7 @@ impl Connection {
             closing: Closing::No,
             notes: Notes::default(),
             recorder: None,
+            tracer: None,
             alarm: None,
             generation,
             can_read: true,
@@ -131,6 +137,25 @@ impl Connection {
         log::log!(level, "{}: {line}", self.peer);
         if let Some(recorder) = &mut self.recorder {
             recorder.fail(now, line);
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.fail(line);
+        }
+    }
+
+    /// The peer has named the live stream that it wants to publish or play; `trace`: the names and
+    /// addresses whose conversations are told.
+    pub(super) fn on_name(&mut self, name: &Arc<str>, trace: &[PathPattern]) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.requested(name);
+        }
+        let is_traced = |tracer: &mut Box<Tracer>| tracer.on_name(trace, name);
+        if self
+            .tracer
+            .as_mut()
+            .is_some_and(|tracer| !is_traced(tracer))
+        {
+            self.tracer = None;
         }
     }
 
@@ -323,6 +348,9 @@ impl Connection {
     /// [`Self::output`] by hand, if called before that.
     pub(super) fn collect_output(&mut self) {
         while let Some(bytes) = self.protocol.poll_output() {
+            if let Some(tracer) = &mut self.tracer {
+                tracer.replied(&bytes);
+            }
             if self.output.is_empty() {
                 self.output = bytes;
             } else {
@@ -373,6 +401,9 @@ impl Connection {
     }
 
     fn note_progress(&mut self, written: usize, now: Instant) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.took(written);
+        }
         self.blocked_since = match (self.can_write, written) {
             (true, _) => None,
             (false, 0) => self.blocked_since.or(Some(now)),

@@ -33,6 +33,7 @@ mod registry;
 mod rendition;
 mod requests;
 mod subscriber;
+mod trace;
 mod worker;
 
 pub use config::{Config, Flush, PathConfig, PathRule, ServerLimits, ServerTimers, Takeover};

@@ -12,6 +12,7 @@ use super::http::HttpPeer;
 use super::live_stream::Source;
 use super::mail::{Epoch, Feed, FeedContent, Port, Post, StreamName};
 use super::protocol::Protocol;
+use super::trace::Tracer;
 use super::worker::Worker;
 use crate::net::socket;
 use crate::rtmp::session::{Refusal, ServerSession};
@@ -138,6 +139,10 @@ impl Worker {
             .map(|flights| flights.recorder(peer, stream.local_addr(), now));
         let mut connection = Connection::new(stream, peer, protocol, self.generations);
         connection.recorder = recorder;
+        if port == Port::Rtmp {
+            let limits = self.config.session.limits.chunk;
+            connection.tracer = Tracer::start(&self.config.trace, peer, limits, now);
+        }
         slot.insert(connection);
         log::debug!("{peer}: connected");
         self.queue(key);

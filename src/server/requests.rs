@@ -93,9 +93,7 @@ impl Worker {
             connection.protocol.reject_publish(msid, &refusal);
             return self.close_gently(key, now);
         };
-        if let Some(recorder) = &mut connection.recorder {
-            recorder.requested(&name);
-        }
+        connection.on_name(&name, &self.config.trace);
         let origin = Origin {
             address: peer.ip(),
             query,
@@ -209,10 +207,7 @@ impl Worker {
         now: Instant,
     ) {
         let name = Arc::clone(&self.streams[stream].name);
-        let connection = &mut self.connections[key];
-        if let Some(recorder) = &mut connection.recorder {
-            recorder.requested(&name);
-        }
+        self.connections[key].on_name(&name, &self.config.trace);
         if !self.streams[stream].has_audience() {
             let home = self.shared.registry.attend(&name, self.id);
             if let Some(home) = home.filter(|home| *home != self.id) {

@@ -438,6 +438,9 @@ impl Worker {
         {
             recorder.received(now, input, session);
         }
+        if let Some(tracer) = &mut connection.tracer {
+            tracer.received(now, input);
+        }
         let outcome = connection.protocol.handle_input(now, input);
         while let Some(connection) = self.connections.get_mut(key) {
             match connection.protocol.poll_event() {
@@ -648,6 +651,10 @@ impl Worker {
                 log::debug!("{peer}: cannot be unwatched: {error}");
             }
             self.shared.admission.release(peer.ip(), self.id);
+            if let Some(tracer) = connection.tracer.take() {
+                connection.collect_output();
+                tracer.finish(now, is_closing);
+            }
             if let (Some(flights), Some(recorder)) =
                 (&self.shared.flights, connection.recorder.take())
             {

@@ -147,11 +147,14 @@ impl Narrator {
 
     /// `count` bytes of `side` passed that are not to be shown, between two messages: media that
     /// the server sends to many, say. They count.
-    pub fn handle_hidden(&mut self, side: Side, count: u64) {
+    pub fn handle_hidden(&mut self, at: Duration, side: Side, count: u64) {
         let hidden = self.hidden.of_mut(side);
+        let is_first = *hidden == 0 && count > 0;
         *hidden = hidden.saturating_add(count);
-        if count > 0 {
+        if is_first {
             self.course.grant();
+            let text = "media, not told message by message";
+            self.tell(at, side, Words::once(text));
         }
     }
 

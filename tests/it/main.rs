@@ -34,6 +34,7 @@ mod simulate;
 mod support;
 mod takeover;
 mod tidy;
+mod trace;
 mod tshark;
 mod unplugged;
 mod wrap;

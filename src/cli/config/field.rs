@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::nearest::nearest;
 use crate::media::flv::HevcForm;
-use crate::server::{Flush, Takeover};
+use crate::server::{Flush, PathPattern, Takeover};
 
 /// Where in `T` a value stands: reads and writes go through the same place.
 pub(super) type Lens<T, V> = fn(&mut T) -> &mut V;
@@ -16,6 +16,8 @@ pub(super) type Lens<T, V> = fn(&mut T) -> &mut V;
 pub(super) enum Field<T: 'static> {
     /// A list of `ADDRESS:PORT`, and how many there are at least.
     Addresses(Lens<T, Vec<SocketAddr>>, usize),
+    /// A list of patterns for names and addresses; it may be empty.
+    Patterns(Lens<T, Vec<PathPattern>>),
     /// A whole number.
     Count(Whole<T>, u64, u64),
     /// Bytes.
@@ -88,6 +90,7 @@ impl<T> Field<T> {
     pub(super) fn set(&self, target: &mut T, given: &Given) -> Result<(), String> {
         match self {
             Self::Addresses(lens, min) => *lens(target) = addresses(given, *min)?,
+            Self::Patterns(lens) => *lens(target) = patterns(given)?,
             Self::Count(whole, min, max) => {
                 let expected = || format!("a whole number from {min} to {max} is expected");
                 whole.set(target, count(given, *min, *max, &expected)?);
@@ -120,6 +123,11 @@ impl<T> Field<T> {
                 let members: Vec<_> = lens(target).iter().map(quoted).collect();
                 format!("[{}]", members.join(", "))
             }
+            Self::Patterns(lens) => {
+                let quoted = |pattern: &PathPattern| quoted(&pattern.to_string());
+                let members: Vec<_> = lens(target).iter().map(quoted).collect();
+                format!("[{}]", members.join(", "))
+            }
             Self::Count(whole, ..) => whole.of(target).to_string(),
             Self::Size(whole, ..) => match size_text(whole.of(target)) {
                 text if text.ends_with('B') => quoted(&text),
@@ -144,6 +152,7 @@ impl<T> Field<T> {
             Self::Size(_, min, max) => Some((size_text(*min), size_text(*max))),
             Self::Time(_, min, max) => Some((time_text(*min), time_text(*max))),
             Self::Addresses(..)
+            | Self::Patterns(_)
             | Self::Flush(_)
             | Self::Takeover(_)
             | Self::Hevc(_)
@@ -204,17 +213,28 @@ fn wrong(given: &Given, expected: &str) -> String {
     format!("{expected}, not {given}")
 }
 
-fn addresses(given: &Given, min: usize) -> Result<Vec<SocketAddr>, String> {
-    let members: Vec<&str> = match given {
-        Given::Typed(text) if matches!(text.trim(), "" | "none") => Vec::new(),
-        Given::Typed(text) => text.split(',').map(str::trim).collect(),
-        Given::Text(text) => vec![text],
-        Given::Texts(texts) => texts.iter().map(String::as_str).collect(),
-        Given::Number(_) | Given::Other(_) => {
-            let expected = "a list of \"ADDRESS:PORT\" is expected";
-            return Err(wrong(given, expected));
-        }
+/// The members of a list; one text is a list of one. A list without members is typed as `none`, or
+/// as nothing in the environment.
+fn members<'a>(given: &'a Given, expected: &str) -> Result<Vec<&'a str>, String> {
+    match given {
+        Given::Typed(text) if matches!(text.trim(), "" | "none") => Ok(Vec::new()),
+        Given::Typed(text) => Ok(text.split(',').map(str::trim).collect()),
+        Given::Text(text) => Ok(vec![text]),
+        Given::Texts(texts) => Ok(texts.iter().map(String::as_str).collect()),
+        Given::Number(_) | Given::Other(_) => Err(wrong(given, expected)),
+    }
+}
+
+fn patterns(given: &Given) -> Result<Vec<PathPattern>, String> {
+    let expected = "a list of patterns is expected, such as [\"live/*\", \"192.0.2.*\"]";
+    let pattern = |member: &str| {
+        PathPattern::parse(member).map_err(|error| format!("{}: {error}", quoted(member)))
     };
+    members(given, expected)?.into_iter().map(pattern).collect()
+}
+
+fn addresses(given: &Given, min: usize) -> Result<Vec<SocketAddr>, String> {
+    let members = members(given, "a list of \"ADDRESS:PORT\" is expected")?;
     if members.len() < min {
         return Err("at least one \"ADDRESS:PORT\" is expected".to_owned());
     }

@@ -208,6 +208,13 @@ pub(super) static KEYS: &[Key] = &[
          included; \"\" records nothing. millstream replay FILE tells what happened.",
     ),
     Key::server(
+        "",
+        "trace",
+        Field::Patterns(|config| &mut config.trace),
+        "Whose conversations the log tells, step by step and with a verdict: patterns for APP/KEY or \
+         for the peer's address, such as [\"live/door\", \"192.0.2.*\"]; \"*\" tells all.",
+    ),
+    Key::server(
         "limits",
         "connections_max",
         Field::Count(

@@ -146,6 +146,14 @@ fn wrong_files_are_told_by_line_key_and_fault() {
             "mill.toml:2: path.\"live/*\".workers: holds for the whole server, not for single streams".to_owned(),
         ),
         (
+            "trace = [\"live/\"]",
+            "mill.toml:1: trace: \"live/\": no name has a `/` at its start, at its end or next to another one".to_owned(),
+        ),
+        (
+            "trace = 5",
+            "mill.toml:1: trace: a list of patterns is expected, such as [\"live/*\", \"192.0.2.*\"], not 5".to_owned(),
+        ),
+        (
             "drain_to = \"rtmp://other/live\"",
             "mill.toml:1: drain_to: \"rtmp://HOST[:PORT]\" is expected, not \"rtmp://other/live\"".to_owned(),
         ),
@@ -441,6 +449,9 @@ fn any_file() -> impl Strategy<Value = String> {
                         }
                         format!("[\"{address}\"]")
                     })
+                    .boxed(),
+                Field::Patterns(_) => prop::collection::vec("[a-z*]{1,3}(/[a-z*]{1,3})?", 0..3)
+                    .prop_map(|patterns| format!("{patterns:?}"))
                     .boxed(),
                 Field::Count(_, min, max) | Field::Size(_, min, max) => numbers(*min, *max),
                 Field::Time(_, min, max) => times(*min, *max),
