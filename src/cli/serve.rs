@@ -135,18 +135,21 @@ pub(super) fn on_signal(stop: impl Fn() + Send + 'static) -> anyhow::Result<()> 
 /// What to do about a server that cannot start.
 fn with_advice(error: StartError) -> anyhow::Error {
     let advice = match &error {
-        StartError::Listen { cause, .. } => match cause.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "; something listens there already: stop it, or choose another port with --rtmp"
-            }
+        StartError::Listen {
+            cause, protocol, ..
+        } => match cause.kind() {
+            std::io::ErrorKind::AddrInUse => format!(
+                "; something listens there already: stop it, or choose another port with \
+                 --{protocol}"
+            ),
             std::io::ErrorKind::PermissionDenied => {
-                "; ports below 1024 need root: choose another one with --rtmp"
+                format!("; ports below 1024 need root: choose another one with --{protocol}")
             }
-            std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
-            _ => "",
+            std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address".to_owned(),
+            _ => String::new(),
         },
-        StartError::Flight { .. } => "; choose another folder with --flight",
-        StartError::Worker(_) => "",
+        StartError::Flight { .. } => "; choose another folder with --flight".to_owned(),
+        StartError::Worker(_) => String::new(),
     };
     anyhow::anyhow!("{error}{advice}")
 }

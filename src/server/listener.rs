@@ -34,10 +34,12 @@ const ACCEPTS_MAX: usize = 256;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {cause}")]
+    #[error("cannot listen on {address} for {protocol}: {cause}")]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// `rtmp` or `http`.
+        protocol: &'static str,
         /// What the system says.
         cause: io::Error,
     },
@@ -140,7 +142,14 @@ impl Server {
                 Err(cause) if port == Port::Http && config.http == Config::default().http => {
                     log::warn!("no HTTP: cannot listen on {address}: {cause}; see --http");
                 }
-                Err(cause) => return Err(StartError::Listen { address, cause }),
+                Err(cause) => {
+                    let protocol = port.name();
+                    return Err(StartError::Listen {
+                        address,
+                        protocol,
+                        cause,
+                    });
+                }
             }
         }
         let bound_for = |port| {

@@ -34,6 +34,15 @@ pub(super) enum Port {
     Http,
 }
 
+impl Port {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rtmp => "rtmp",
+            Self::Http => "http",
+        }
+    }
+}
+
 /// A control message to a worker.
 #[derive(Debug)]
 pub(super) enum Post {

@@ -388,6 +388,10 @@ fn the_address_is_taken() {
             &[&address, "already", "--rtmp"],
         );
     }
+    assert_fails(
+        &["serve", "--rtmp", "127.0.0.1:0", "--http", &address],
+        &[&address, "already", "--http"],
+    );
     // TEST-NET-1 (RFC 5737): no machine has it.
     assert_fails(
         &["serve", "--rtmp", "192.0.2.1:1935"],
