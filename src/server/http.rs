@@ -138,16 +138,18 @@ impl HttpPeer {
 
     /// The live stream follows, as this output has it.
     pub(super) fn accept_play(&mut self, output: Output) {
-        let (State::Viewing(viewing), Output::Flv(wrap)) = (&mut self.state, output) else {
+        let State::Viewing(viewing) = &mut self.state else {
             return;
         };
         if let Some(head) = viewing.opening.take() {
             head.encode(viewing.version, false, &mut self.output);
         }
-        let mut header = Vec::new();
-        flv::put_file_header(&mut header, true, true);
-        self.output.extend_from_slice(&wrap.header(header.len()));
-        self.output.extend_from_slice(&header);
+        if let Output::Flv(wrap) = output {
+            let mut header = Vec::new();
+            flv::put_file_header(&mut header, true, true);
+            self.output.extend_from_slice(&wrap.header(header.len()));
+            self.output.extend_from_slice(&header);
+        }
     }
 
     /// There is no such live stream.
@@ -239,10 +241,9 @@ impl Worker {
             return self.answer(key, request, &head, &body, now);
         }
         match route {
-            Route::Live {
-                name,
-                container: Container::Flv,
-            } => self.view(key, &name.into(), request, now),
+            Route::Live { name, container } => {
+                self.view(key, &name.into(), container, request, now);
+            }
             Route::Health => {
                 self.answer_text(key, request, "text/plain; charset=utf-8", "ok\n", now)
             }
@@ -255,8 +256,19 @@ impl Worker {
         }
     }
 
-    /// Lets connection `key` see a live stream as FLV.
-    fn view(&mut self, key: usize, name: &StreamName, request: &Request, now: Instant) {
+    /// Lets connection `key` see a live stream.
+    fn view(
+        &mut self,
+        key: usize,
+        name: &StreamName,
+        container: Container,
+        request: &Request,
+        now: Instant,
+    ) {
+        let media_type = match container {
+            Container::Flv => "video/x-flv",
+            Container::Mp4 => "video/mp4",
+        };
         let (head, wrap) = match websocket::upgrade(request) {
             Upgrade::Refused(status) => {
                 return self.answer_error(key, request, status, "no such WebSocket", now);
@@ -264,7 +276,7 @@ impl Worker {
             Upgrade::Accepted(head) => (head, Wrap::WebSocket),
             Upgrade::NotAsked => {
                 let head = Head::new(Status::Ok, Framing::UntilClose, Access::Shared);
-                (Box::new(head.content_type("video/x-flv")), Wrap::Plain)
+                (Box::new(head.content_type(media_type)), Wrap::Plain)
             }
         };
         if request.method == Method::Head {
@@ -278,7 +290,11 @@ impl Worker {
             });
         }
         let stream = self.stream_slot(name);
-        self.play(key, VIEWER, stream, Output::Flv(wrap), now);
+        let output = match container {
+            Container::Flv => Output::Flv(wrap),
+            Container::Mp4 => Output::Mp4(wrap),
+        };
+        self.play(key, VIEWER, stream, output, now);
     }
 
     fn answer(&mut self, key: usize, request: &Request, head: &Head, body: &[u8], now: Instant) {

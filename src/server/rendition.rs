@@ -6,13 +6,17 @@
 //! browser wants FLV behind WebSocket headers. Each such [`Output`] has a log of its own.
 
 mod flv;
+mod mp4;
 mod rtmp;
 
 use std::sync::Arc;
 
 use self::flv::FlvMaker;
+use self::mp4::Mp4Maker;
 use self::rtmp::RtmpMaker;
-use crate::broadcast::{Frame, FrameSeq, Headers, Log, LogLimits, Prelude};
+use crate::broadcast::{
+    Frame, FrameFlags, FrameSeq, Headers, Log, LogLimits, Prelude, Separator, Track,
+};
 use crate::http::websocket::{FRAME_HEAD_SIZE_MAX, FrameHead, Opcode};
 use crate::media::flv::Form;
 
@@ -23,6 +27,8 @@ pub(super) enum Output {
     Rtmp(Form),
     /// FLV over HTTP.
     Flv(Wrap),
+    /// Fragmented MP4 over HTTP.
+    Mp4(Wrap),
 }
 
 /// What is around each frame of an output over HTTP.
@@ -55,6 +61,24 @@ impl Wrap {
     }
 }
 
+/// A frame of an output over HTTP, made of parts: in one piece on the wire, whatever its size.
+fn whole(wrap: Wrap, track: Track, dts: i64, flags: FrameFlags, parts: &[&[u8]]) -> Arc<Frame> {
+    let len = parts.iter().map(|part| part.len()).sum();
+    let mut bytes = wrap.room(len);
+    let body_start = bytes.len();
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+    let never = Separator {
+        byte: 0,
+        stride: usize::MAX,
+    };
+    let header = wrap.header(len);
+    Arc::new(Frame::new(
+        track, dts, flags, bytes, body_start, &header, never,
+    ))
+}
+
 impl Output {
     /// Whether a frame's wire bytes mean the same to every reader, whatever it has read before. Those
     /// of RTMP tell the distance to the frame before them.
@@ -68,14 +92,16 @@ impl Output {
 enum Maker {
     Rtmp(RtmpMaker),
     Flv(FlvMaker),
+    Mp4(Box<Mp4Maker>),
 }
 
 impl Maker {
-    /// The frame as this output has it, if it has.
-    fn make(&mut self, frame: &Arc<Frame>) -> Option<Arc<Frame>> {
+    /// What the frame becomes in this output: mostly one, nothing where it has no such thing.
+    fn make(&mut self, frame: &Arc<Frame>, out: &mut Vec<Arc<Frame>>) {
         match self {
-            Self::Rtmp(maker) => maker.make(frame),
-            Self::Flv(maker) => maker.make(frame),
+            Self::Rtmp(maker) => out.extend(maker.make(frame)),
+            Self::Flv(maker) => out.extend(maker.make(frame)),
+            Self::Mp4(maker) => maker.make(frame, out),
         }
     }
 }
@@ -86,6 +112,8 @@ pub(super) struct Rendition {
     pub(super) output: Output,
     maker: Maker,
     log: Log,
+    /// What was made of one frame; empty in between.
+    made: Vec<Arc<Frame>>,
     /// Connections that read it.
     pub(super) subscribers: Vec<usize>,
     /// No subscriber needs frames before this place: where the slowest stood after the last flush.
@@ -105,11 +133,13 @@ impl Rendition {
             maker: match output {
                 Output::Rtmp(form) => Maker::Rtmp(RtmpMaker::new(form, chunk_size)),
                 Output::Flv(wrap) => Maker::Flv(FlvMaker::new(wrap)),
+                Output::Mp4(wrap) => Maker::Mp4(Box::new(Mp4Maker::new(wrap))),
             },
             log: match output.is_self_contained() {
                 true => Log::of_self_contained(limits),
                 false => Log::new(limits),
             },
+            made: Vec::new(),
             subscribers: Vec::new(),
             needed_from: FrameSeq(0),
         };
@@ -131,11 +161,11 @@ impl Rendition {
 
     /// What is in force before the frames that come.
     pub(super) fn take_over(&mut self, headers: &Headers, last_sound: Option<i64>) {
-        let headers: Headers = headers
-            .iter()
-            .filter_map(|frame| self.maker.make(frame))
-            .collect();
-        self.log.take_over(headers, last_sound);
+        for frame in headers.iter() {
+            self.maker.make(frame, &mut self.made);
+        }
+        self.log
+            .take_over(self.made.drain(..).collect(), last_sound);
     }
 
     pub(super) fn clear_metadata(&mut self) {
@@ -144,13 +174,15 @@ impl Rendition {
 
     /// Takes the live stream's next frame. True if there is something new to send.
     pub(super) fn take(&mut self, frame: &Arc<Frame>) -> bool {
-        match self.maker.make(frame) {
-            Some(frame) => self.log.append(frame, Some(self.needed_from)),
-            None => {
-                self.log.miss(frame.track());
-                false
-            }
+        self.maker.make(frame, &mut self.made);
+        if self.made.is_empty() {
+            self.log.miss(frame.track());
         }
+        let mut is_taken = false;
+        for frame in self.made.drain(..) {
+            is_taken |= self.log.append(frame, Some(self.needed_from));
+        }
+        is_taken
     }
 
     /// A flush is done; the slowest subscriber stands at `slowest`.

@@ -1,14 +1,16 @@
-//! HTTP: live streams as FLV to real players and over WebSocket, and clients that ask oddly.
+//! HTTP: live streams as FLV and MP4 to real players and over WebSocket, and clients that ask oddly.
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::support::flv::{self, Tag};
 use crate::support::frames::assert_begins;
 use crate::support::media::Sample;
+use crate::support::packets::{Kind, packets};
 use crate::support::process::Process;
 use crate::support::server::Server;
 use crate::support::tempdir::TempDir;
@@ -217,4 +219,87 @@ fn several_requests_come_on_one_connection() {
             .iter()
             .all(|line| !line.contains("fault of ours"))
     );
+}
+
+/// What a file holds of a track: hashes and times of its packets, from the first one on.
+fn track(file: &Path, kind: Kind) -> Vec<(i64, i64, String)> {
+    let all: Vec<_> = packets(file)
+        .into_iter()
+        .filter(|packet| packet.kind == kind)
+        .collect();
+    let start = all[0].dts_ms;
+    all.into_iter()
+        .map(|packet| {
+            let (dts, pts) = (packet.dts_ms - start, packet.pts_ms - start);
+            (dts, pts, packet.hash)
+        })
+        .collect()
+}
+
+#[test]
+fn every_frame_comes_as_mp4_too() {
+    let server = Server::start(&["--play-wait", "60"]);
+    let dir = TempDir::new();
+    let url = server.http_url("live/cam.mp4");
+    let file = dir.join("curl.mp4");
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-o"]).arg(&file).arg(&url);
+    let curl = Process::start_command("curl", curl);
+    server.wait_for_waiting(1);
+    push(&server, Sample::BFrames).succeed();
+    curl.succeed();
+    let sample = Sample::BFrames.path();
+    for kind in [Kind::Video, Kind::Audio] {
+        let (sent, got) = (track(&sample, kind), track(&file, kind));
+        assert_eq!(got.len(), sent.len(), "{kind:?}");
+        for (at, (sent, got)) in sent.iter().zip(&got).enumerate() {
+            assert_eq!(got.2, sent.2, "{kind:?} packet {at}");
+            assert!(
+                (got.0 - sent.0).abs() <= 1,
+                "{kind:?} packet {at}: {got:?} {sent:?}"
+            );
+            assert!(
+                (got.1 - sent.1).abs() <= 1,
+                "{kind:?} packet {at}: {got:?} {sent:?}"
+            );
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn a_late_viewer_of_mp4_gets_a_whole_file_that_decodes() {
+    let server = Server::start(&["--play-wait", "60"]);
+    let dir = TempDir::new();
+    let input = Sample::BFrames.path();
+    let url = server.url("live/cam");
+    let arguments = ["push", "--loop", input.to_str().unwrap(), &url];
+    let publisher = Process::millstream("push", arguments);
+    server.process.wait_said(1, ": publishes live/cam");
+    std::thread::sleep(Duration::from_millis(1500));
+    let files = ["first.mp4", "second.mp4"].map(|name| dir.join(name));
+    for file in &files {
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "-m", "2", "-o"]).arg(file);
+        curl.arg(server.http_url("live/cam.mp4"));
+        Process::start_command("curl", curl).finish();
+    }
+    publisher.signal("INT");
+    publisher.succeed();
+    for file in &files {
+        let output = Command::new("ffprobe")
+            .args(["-v", "error", "-count_frames", "-show_entries"])
+            .args(["stream=codec_name,nb_read_frames", "-of", "csv=p=0"])
+            .arg(file)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        let frames: Vec<_> = told.lines().collect();
+        assert_eq!(frames.len(), 2, "{told}");
+        for (line, codec, least) in [(frames[0], "h264,", 20), (frames[1], "aac,", 40)] {
+            let count = line.strip_prefix(codec).unwrap();
+            assert!(count.parse::<u32>().unwrap() > least, "{told}");
+        }
+    }
+    server.stop();
 }

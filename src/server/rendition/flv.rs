@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use super::Wrap;
-use crate::broadcast::{Frame, FrameFlags, Separator};
+use super::{Wrap, whole};
+use crate::broadcast::{Frame, FrameFlags};
 use crate::media::flv::{self, Form, HevcForm};
 use crate::server::framing;
 
@@ -35,24 +35,12 @@ impl FlvMaker {
         let base = *self.base.get_or_insert_with(|| frame.dts());
         let dts = (frame.dts() - base).max(0) & i64::from(i32::MAX);
         let (before, after) = flv::tag_frame(kind, dts, body.len()).ok()?;
-        let len = before.len() + body.len() + after.len();
-        let mut bytes = self.wrap.room(len);
-        let body_start = bytes.len();
-        bytes.extend_from_slice(&before);
-        bytes.extend_from_slice(&body);
-        bytes.extend_from_slice(&after);
         let flags = FrameFlags {
             is_detached: false,
             ..frame.flags()
         };
-        let whole = Separator {
-            byte: 0,
-            stride: usize::MAX,
-        };
-        let header = self.wrap.header(len);
-        let (track, dts) = (frame.track(), frame.dts());
-        let made = Frame::new(track, dts, flags, bytes, body_start, &header, whole);
-        Some(Arc::new(made))
+        let parts = [&before[..], &body, &after];
+        Some(whole(self.wrap, frame.track(), frame.dts(), flags, &parts))
     }
 }
 
