@@ -124,16 +124,11 @@ fn story(flight: &Flight<'_>) -> Vec<String> {
 
 /// What the log's last line says about who closed.
 fn ending(line: &str) -> Ending {
-    if let Some(cause) = line.strip_prefix("closed: ") {
-        return Ending::WeClosed(cause.to_owned());
-    }
-    if let Some(cause) = line.strip_prefix("connection lost: ") {
-        return Ending::Lost(cause.to_owned());
-    }
-    match line.starts_with("left ") || line.contains(" vanished; ") {
+    let is_peers = || line.starts_with("left ") || line.contains(" vanished; ");
+    Ending::of_log_line(line).unwrap_or_else(|| match is_peers() {
         true => Ending::PeerClosed,
         false => Ending::WeClosed(line.to_owned()),
-    }
+    })
 }
 
 /// How it ended then, and what this version makes of it.

@@ -109,17 +109,12 @@ impl Tracer {
 
     /// The connection is gone; `is_ours`: we were about to close it.
     pub(super) fn finish(mut self: Box<Self>, now: Instant, is_ours: bool) {
-        let why = self.why.take().unwrap_or_default();
-        let ending = if let Some(error) = why.strip_prefix("closed: ") {
-            Ending::WeClosed(error.to_owned())
-        } else if let Some(error) = why.strip_prefix("connection lost: ") {
-            Ending::Lost(error.to_owned())
-        } else if is_ours {
+        let told = self.why.as_deref().and_then(Ending::of_log_line);
+        let ending = told.unwrap_or_else(|| match is_ours {
             // A refusal, which was told when it was sent.
-            Ending::WeClosed(String::new())
-        } else {
-            Ending::PeerClosed
-        };
+            true => Ending::WeClosed(String::new()),
+            false => Ending::PeerClosed,
+        });
         let at = now.saturating_duration_since(self.start);
         self.narrator.handle_end(at, ending);
         self.tell();

@@ -55,6 +55,17 @@ pub enum Ending {
     Lost(String),
 }
 
+impl Ending {
+    /// By the line of the server's log about it; `None` if that does not say who closed.
+    pub fn of_log_line(line: &str) -> Option<Self> {
+        let closed = line.strip_prefix("closed: ");
+        let lost = line.strip_prefix("connection lost: ");
+        closed
+            .map(|why| Self::WeClosed(why.to_owned()))
+            .or_else(|| lost.map(|why| Self::Lost(why.to_owned())))
+    }
+}
+
 /// One line of the story. `Display` puts the time in front: `0.012 s peer: createStream`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
