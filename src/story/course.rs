@@ -6,25 +6,10 @@ use super::text::words;
 use super::words::status;
 use crate::rtmp::authentication::Demand;
 use crate::rtmp::handshake::Guess;
-use crate::rtmp::message::command::{Command, StatusInfo};
+use crate::rtmp::message::command::{Command, StatusInfo, is_refusal};
 
 /// Calls whose answers are awaited; those of a client that calls more often find the last ones.
 const CALLS_MAX: usize = 16;
-
-/// Codes that refuse even where the level is missing.
-const REFUSALS: [&str; 11] = [
-    "NetConnection.Connect.Rejected",
-    "NetConnection.Connect.Failed",
-    "NetConnection.Connect.InvalidApp",
-    "NetStream.Publish.BadName",
-    "NetStream.Publish.BadAuth",
-    "NetStream.Publish.Denied",
-    "NetStream.Publish.Rejected",
-    "NetStream.Publish.Failed",
-    "NetStream.Play.StreamNotFound",
-    "NetStream.Play.Failed",
-    "NetStream.Failed",
-];
 
 /// How far the handshake of one side has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,7 +118,7 @@ impl Course {
                 // Nothing else was asked for, so the id does not matter.
                 let call = call
                     .or_else(|| (self.connect == Request::Asked).then(|| "connect".to_owned()))?;
-                let refused = !is_yes || info.is_some_and(|info| is_refusal(&info));
+                let refused = !is_yes || info.is_some_and(|info| is_refusal(info.level, info.code));
                 let answer = if refused {
                     Request::Refused(refusal(info))
                 } else {
@@ -162,7 +147,7 @@ impl Course {
     }
 
     fn on_status(&mut self, info: &StatusInfo<'_>) {
-        if is_refusal(info) {
+        if is_refusal(info.level, info.code) {
             let refused = refusal(Some(*info));
             match (&self.connect, &self.started) {
                 (_, Request::Asked) => self.started = Request::Refused(refused),
@@ -199,10 +184,6 @@ impl Course {
         let at = self.calls.iter().position(|(asked, _)| *asked == id)?;
         self.calls.remove(at).map(|(_, name)| name)
     }
-}
-
-fn is_refusal(info: &StatusInfo<'_>) -> bool {
-    info.is_error() || (info.level != "warning" && REFUSALS.contains(&info.code))
 }
 
 fn refusal(info: Option<StatusInfo<'_>>) -> Refused {

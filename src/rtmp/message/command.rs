@@ -182,6 +182,27 @@ pub fn status_info(level: Level, code: &str, description: &str) -> Object {
         .with("description", description)
 }
 
+/// Codes that refuse even where the level is missing.
+const REFUSALS: [&str; 11] = [
+    "NetConnection.Connect.Rejected",
+    "NetConnection.Connect.Failed",
+    "NetConnection.Connect.InvalidApp",
+    "NetStream.Publish.BadName",
+    "NetStream.Publish.BadAuth",
+    "NetStream.Publish.Denied",
+    "NetStream.Publish.Rejected",
+    "NetStream.Publish.Failed",
+    "NetStream.Play.StreamNotFound",
+    "NetStream.Play.Failed",
+    "NetStream.Failed",
+];
+
+/// Whether an information object with this level and code refuses what was asked for. Some servers
+/// forget the level, so known codes count as well; a warning never refuses.
+pub fn is_refusal(level: &str, code: &str) -> bool {
+    level == Level::Error.as_str() || (level != Level::Warning.as_str() && REFUSALS.contains(&code))
+}
+
 /// An information object, read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StatusInfo<'a> {

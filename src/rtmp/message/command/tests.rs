@@ -246,6 +246,20 @@ fn the_information_object_is_found_wherever_it_is() {
     );
 }
 
+#[test]
+fn what_refuses_says_so_by_its_level_or_is_known_to() {
+    for (level, code, expected) in [
+        ("error", "Anything", true),
+        ("", "NetStream.Publish.BadName", true),
+        ("status", "NetStream.Publish.Failed", true),
+        ("status", "NetStream.Publish.Start", false),
+        ("warning", "NetStream.Publish.BadName", false),
+        ("", "", false),
+    ] {
+        assert_eq!(is_refusal(level, code), expected, "{level} {code}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(

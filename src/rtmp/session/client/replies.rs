@@ -8,7 +8,7 @@ use super::requests::{CONNECT, FC_UNPUBLISH};
 use super::{ClientSession, ClientState};
 use crate::amf::{Object, Value};
 use crate::rtmp::chunk::{MessageStreamId, Payload};
-use crate::rtmp::message::command::Command;
+use crate::rtmp::message::command::{Command, is_refusal};
 use crate::rtmp::session::arguments::stream_id;
 use crate::rtmp::session::{ClientEvent, ClientRole, EndReason, Rejection, Stage, TimerKind};
 use crate::wire::Reader;
@@ -43,22 +43,8 @@ impl<'a> Info<'a> {
         }
     }
 
-    /// Whether this refuses what was asked for. Some servers forget the level, so known codes
-    /// count as well; a warning never refuses.
     fn is_refusal(&self) -> bool {
-        const CODES: [&str; 10] = [
-            "NetConnection.Connect.Rejected",
-            "NetConnection.Connect.Failed",
-            "NetConnection.Connect.InvalidApp",
-            "NetStream.Publish.BadName",
-            "NetStream.Publish.BadAuth",
-            "NetStream.Publish.Denied",
-            "NetStream.Publish.Rejected",
-            "NetStream.Play.StreamNotFound",
-            "NetStream.Play.Failed",
-            "NetStream.Failed",
-        ];
-        self.level == "error" || (self.level != "warning" && CODES.contains(&self.code))
+        is_refusal(self.level, self.code)
     }
 }
 
