@@ -41,10 +41,6 @@ pub struct Metrics {
     pub plays: Counter,
     /// Messages of publishers taken into a log.
     pub frames: Counter,
-    /// Timestamps of publishers that had to be mended.
-    pub mended_timestamps: Counter,
-    /// Audio and video bodies of publishers that had to be put right.
-    pub mended_bodies: Counter,
     /// Bytes received.
     pub bytes_received: Counter,
     /// Bytes sent.

@@ -2,6 +2,7 @@
 //! once per connection in the log, counted every time.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::metrics::Counter;
@@ -106,6 +107,13 @@ impl Notes {
         is_first
     }
 
+    /// Counts, and says it in the log when this is the first time.
+    fn say(&mut self, peer: SocketAddr, note: Note, count: u64, now: Instant) {
+        if self.add(note, count, now) {
+            log::info!("{peer}: {note}");
+        }
+    }
+
     /// All of them, in order of their first time.
     pub fn iter(&self) -> impl Iterator<Item = &Noted> {
         self.noted.iter()
@@ -148,7 +156,13 @@ impl NoteCounters {
 
     /// Of all rules together.
     pub fn total(&self) -> u64 {
-        self.0.iter().map(Counter::value).sum()
+        self.sum(|_| true)
+    }
+
+    /// Of the rules that are meant.
+    pub fn sum(&self, is_meant: impl Fn(Note) -> bool) -> u64 {
+        let meant = self.iter().filter(|(note, _)| is_meant(*note));
+        meant.map(|(_, count)| count).sum()
     }
 }
 
@@ -159,9 +173,7 @@ impl Worker {
             return;
         };
         self.shared.metrics.notes.add(note, count);
-        if connection.notes.add(note, count, now) {
-            log::info!("{}: {note}", connection.peer);
-        }
+        connection.notes.say(connection.peer, note, count, now);
     }
 
     /// Takes over what the session of a connection has counted.
@@ -175,9 +187,7 @@ impl Worker {
         for (note, count) in session.take_note_counts() {
             let note = Note::Session(note);
             self.shared.metrics.notes.add(note, count);
-            if connection.notes.add(note, count, now) {
-                log::info!("{}: {note}", connection.peer);
-            }
+            connection.notes.say(connection.peer, note, count, now);
         }
     }
 

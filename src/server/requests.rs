@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::connection::{Closing, Part, Waiting};
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Epoch, Post, StreamName};
-use super::notes::Note;
 use super::publisher::{Made, Publisher};
 use super::registry::Origin;
 use super::rendition::Output;
@@ -312,11 +311,6 @@ impl Worker {
         let notes = part.role.take_notes();
         self.note_stream(slot);
         for note in notes {
-            match note {
-                Note::Clock(_) => self.shared.metrics.mended_timestamps.add(1),
-                Note::Media(_) => self.shared.metrics.mended_bodies.add(1),
-                Note::Session(_) | Note::Conduct(_) => {}
-            }
             self.note(key, note, 1, now);
         }
     }

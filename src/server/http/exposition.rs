@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::server::metrics::Metrics;
+use crate::server::notes::Note;
 
 /// What the text is.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -15,72 +16,77 @@ pub(super) fn of(metrics: &Metrics, uptime: Duration) -> String {
         (
             "connections_total",
             "Connections accepted.",
-            &metrics.connections,
+            metrics.connections.value(),
         ),
         (
             "connections_refused_total",
             "Connections refused at a limit.",
-            &metrics.connections_refused,
+            metrics.connections_refused.value(),
         ),
         (
             "peer_errors_total",
             "Connections closed for what the peer did.",
-            &metrics.peer_errors,
+            metrics.peer_errors.value(),
         ),
         (
             "panics_total",
             "Faults of the server itself.",
-            &metrics.panics,
+            metrics.panics.value(),
         ),
         (
             "publishes_total",
             "Publishers accepted.",
-            &metrics.publishes,
+            metrics.publishes.value(),
         ),
-        ("plays_total", "Subscribers accepted.", &metrics.plays),
+        (
+            "plays_total",
+            "Subscribers accepted.",
+            metrics.plays.value(),
+        ),
         (
             "frames_total",
             "Messages of publishers taken.",
-            &metrics.frames,
+            metrics.frames.value(),
         ),
         (
             "mended_timestamps_total",
             "Timestamps put right.",
-            &metrics.mended_timestamps,
+            metrics.notes.sum(|note| matches!(note, Note::Clock(_))),
         ),
         (
             "mended_bodies_total",
             "Audio and video bodies put right.",
-            &metrics.mended_bodies,
+            metrics.notes.sum(|note| matches!(note, Note::Media(_))),
         ),
         (
             "received_bytes_total",
             "Bytes received.",
-            &metrics.bytes_received,
+            metrics.bytes_received.value(),
         ),
-        ("sent_bytes_total", "Bytes sent.", &metrics.bytes_sent),
+        (
+            "sent_bytes_total",
+            "Bytes sent.",
+            metrics.bytes_sent.value(),
+        ),
         (
             "laps_total",
             "Subscribers that fell behind and jumped forward.",
-            &metrics.laps,
+            metrics.laps.value(),
         ),
         (
             "feed_overflows_total",
             "Frames that did not reach another worker.",
-            &metrics.feed_overflows,
+            metrics.feed_overflows.value(),
         ),
         (
             "flights_lost_total",
             "Recordings of connections that were not written.",
-            &metrics.flights_lost,
+            metrics.flights_lost.value(),
         ),
     ];
-    for (name, help, counter) in counters {
+    for (name, help, count) in counters {
         describe(&mut out, name, help, "counter");
-        line(
-            &mut out,
-            format_args!("millstream_{name} {}", counter.value()),
-        );
+        line(&mut out, format_args!("millstream_{name} {count}"));
     }
     describe(
         &mut out,
@@ -120,11 +126,13 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::flv::Fault;
 
     #[test]
     fn each_sample_stands_behind_its_help_and_type() {
         let metrics = Metrics::default();
         metrics.bytes_sent.add(7);
+        metrics.notes.add(Note::Media(Fault::AnnexB), 5);
         let text = of(&metrics, Duration::from_secs(3));
         let is_sample = |line: &&str| !line.starts_with('#');
         let families = text
@@ -135,6 +143,8 @@ mod tests {
         let notes = text.matches("{note=\"").count();
         assert_eq!(samples, families - 1 + notes);
         assert!(text.contains("millstream_sent_bytes_total 7\n"));
+        assert!(text.contains("millstream_mended_bodies_total 5\n"));
+        assert!(text.contains("millstream_mended_timestamps_total 0\n"));
         assert!(text.ends_with("millstream_uptime_seconds 3\n"));
         let is_plain = |c: char| c.is_ascii() && (c == '\n' || !c.is_control());
         assert!(text.chars().all(is_plain));
