@@ -307,8 +307,13 @@ fn av1_facts(record: &[u8]) -> Option<String> {
 }
 
 /// `, High 4.0, 1920x1080`
-fn facts(profile: Option<&str>, number: u8, level: &str, size: Option<(u32, u32)>) -> String {
-    let profile = profile.map_or_else(|| format!("profile {number}"), str::to_owned);
+fn facts(
+    profile: Option<&'static str>,
+    number: u8,
+    level: &str,
+    size: Option<(u32, u32)>,
+) -> String {
+    let profile = names::named(profile, number);
     let size = size.map(|(width, height)| format!(", {width}x{height}"));
     format!(", {profile} {level}{}", size.unwrap_or_default())
 }

@@ -255,10 +255,10 @@ fn of_avc(config: &AvcConfig) -> Facts {
     let (profile, constraints) = (config.profile, config.constraints);
     let sps = config.first_sps();
     Facts {
-        profile: Some(
-            names::avc_profile(profile, constraints)
-                .map_or_else(|| format!("profile {profile}"), str::to_owned),
-        ),
+        profile: Some(names::named(
+            names::avc_profile(profile, constraints),
+            profile,
+        )),
         level: Some(names::avc_level(profile, constraints, config.level)),
         tier: None,
         size: sps.as_ref().map(|sps| (sps.width, sps.height)),
@@ -272,10 +272,10 @@ fn of_hevc(config: &HevcConfig) -> Facts {
     let general = config.profile;
     let sps = config.first_sps();
     Facts {
-        profile: Some(
-            names::hevc_profile(general.profile)
-                .map_or_else(|| format!("profile {}", general.profile), str::to_owned),
-        ),
+        profile: Some(names::named(
+            names::hevc_profile(general.profile),
+            general.profile,
+        )),
         level: Some(names::hevc_level(general.level)),
         tier: Some(if general.is_high_tier { "High" } else { "Main" }),
         size: sps.as_ref().map(|sps| (sps.width, sps.height)),

@@ -3,6 +3,11 @@
 //! ITU-T H.264 Annex A, ITU-T H.265 Annex A, ISO/IEC 14496-3 Table 1.17. A number without a name
 //! here has none that people know it by.
 
+/// The name of a profile, or its number where nobody gave it a name.
+pub fn named(name: Option<&'static str>, number: u8) -> String {
+    name.map_or_else(|| format!("profile {number}"), str::to_owned)
+}
+
 /// The profile of an H.264 stream, by `profile_idc` and the byte of constraint flags behind it.
 pub fn avc_profile(profile: u8, constraints: u8) -> Option<&'static str> {
     let set = |flag: u8| constraints & (0x80 >> flag) != 0;

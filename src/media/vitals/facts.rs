@@ -5,7 +5,7 @@ use crate::media::codec::av1::Av1Config;
 use crate::media::codec::avc::AvcConfig;
 use crate::media::codec::flac::FlacConfig;
 use crate::media::codec::hevc::{HevcConfig, is_hevc_record};
-use crate::media::codec::names;
+use crate::media::codec::names::{self, named};
 use crate::media::codec::opus::{self, OpusConfig};
 use crate::media::codec::vp9::{self, Vp9Config};
 use crate::media::flv::{AudioCodec, AudioHeader, VideoCodec};
@@ -191,9 +191,4 @@ impl AudioFacts {
             _ => facts,
         }
     }
-}
-
-/// The name, or the number where nobody gave it one.
-fn named(name: Option<&'static str>, number: u8) -> String {
-    name.map_or_else(|| format!("profile {number}"), str::to_owned)
 }
