@@ -104,10 +104,9 @@ impl HttpPeer {
             }
             Err(refusal) => {
                 log::debug!("HTTP: refused: {refusal}");
-                match refusal.status() {
-                    Some(status) => self.refuse(status, &refusal.to_string(), Version::Http11),
-                    None => self.state = State::Done,
-                }
+                self.output
+                    .extend(response::refused(refusal).unwrap_or_default());
+                self.state = State::Done;
                 None
             }
         }
