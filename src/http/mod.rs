@@ -21,4 +21,6 @@ pub mod response;
 pub mod route;
 pub mod status;
 pub mod target;
+#[cfg(test)]
+mod testing;
 pub mod websocket;

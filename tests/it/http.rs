@@ -33,6 +33,17 @@ fn push(server: &Server, sample: Sample) -> Process {
     Process::millstream("push", ["push", input.to_str().unwrap(), &url])
 }
 
+/// A publisher that has sent for a while and goes on until SIGINT.
+fn push_for_long(server: &Server) -> Process {
+    let input = Sample::BFrames.path();
+    let url = server.url("live/cam");
+    let arguments = ["push", "--loop", input.to_str().unwrap(), &url];
+    let publisher = Process::millstream("push", arguments);
+    server.process.wait_said(1, ": publishes live/cam");
+    std::thread::sleep(Duration::from_millis(1500));
+    publisher
+}
+
 #[test]
 fn ffmpeg_and_curl_get_every_frame_as_flv() {
     let server = Server::start(&["--play-wait", "60"]);
@@ -122,12 +133,7 @@ fn a_web_socket_carries_the_same_flv() {
 fn a_late_viewer_starts_at_a_keyframe_with_its_headers() {
     let server = Server::start(&["--play-wait", "60"]);
     let dir = TempDir::new();
-    let input = Sample::BFrames.path();
-    let url = server.url("live/cam");
-    let arguments = ["push", "--loop", input.to_str().unwrap(), &url];
-    let publisher = Process::millstream("push", arguments);
-    server.process.wait_said(1, ": publishes live/cam");
-    std::thread::sleep(Duration::from_millis(1500));
+    let publisher = push_for_long(&server);
     let file = dir.join("late.flv");
     let mut curl = Command::new("curl");
     curl.args(["-s", "-m", "2", "-o"]).arg(&file);
@@ -186,6 +192,8 @@ fn what_is_not_there_or_not_understood_gets_its_status() {
         let got = exchange(&server, request.as_bytes());
         assert!(got.starts_with(answer), "{request:?} got {got:?}");
     }
+    let put = exchange(&server, b"PUT /live/cam.flv HTTP/1.0\r\n\r\n");
+    assert!(put.contains("\r\nAllow: GET, HEAD"), "{put:?}");
     let long = format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(9000));
     let got = exchange(&server, long.as_bytes());
     assert!(got.starts_with("HTTP/1.1 431 "), "{got:?}");
@@ -271,12 +279,7 @@ fn every_frame_comes_as_mp4_too() {
 fn a_late_viewer_of_mp4_gets_a_whole_file_that_decodes() {
     let server = Server::start(&["--play-wait", "60"]);
     let dir = TempDir::new();
-    let input = Sample::BFrames.path();
-    let url = server.url("live/cam");
-    let arguments = ["push", "--loop", input.to_str().unwrap(), &url];
-    let publisher = Process::millstream("push", arguments);
-    server.process.wait_said(1, ": publishes live/cam");
-    std::thread::sleep(Duration::from_millis(1500));
+    let publisher = push_for_long(&server);
     let files = ["first.mp4", "second.mp4"].map(|name| dir.join(name));
     for file in &files {
         let mut curl = Command::new("curl");

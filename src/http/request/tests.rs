@@ -6,25 +6,18 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::http::target::TargetError;
+use crate::http::testing::pieces;
 
 /// All requests in `input`, fed in pieces that end where `cuts` says; and what ended it.
 fn read(input: &[u8], cuts: &[usize]) -> (Vec<Request>, Option<Refusal>) {
     let mut reader = RequestReader::new(RequestLimits::default());
     let mut requests = Vec::new();
-    let mut ends: Vec<usize> = cuts
-        .iter()
-        .copied()
-        .filter(|&cut| cut < input.len())
-        .collect();
-    ends.sort_unstable();
-    ends.push(input.len());
-    let mut start = 0;
-    for end in ends {
-        while start < end {
-            match reader.handle_input(&input[start..end]) {
+    for mut piece in pieces(input, cuts) {
+        while !piece.is_empty() {
+            match reader.handle_input(piece) {
                 Ok((taken, request)) => {
                     assert!(taken > 0, "no progress");
-                    start += taken;
+                    piece = &piece[taken..];
                     requests.extend(request);
                 }
                 Err(refusal) => {

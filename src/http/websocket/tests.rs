@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::http::request::{RequestLimits, RequestReader};
+use crate::http::testing::pieces;
 
 fn request(text: &str) -> Request {
     let mut reader = RequestReader::new(RequestLimits::default());
@@ -142,20 +143,12 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 fn read(input: &[u8], cuts: &[usize]) -> (Vec<Event>, Option<Fault>) {
     let mut reader = FrameReader::new();
     let mut events = Vec::new();
-    let mut ends: Vec<usize> = cuts
-        .iter()
-        .copied()
-        .filter(|&cut| cut < input.len())
-        .collect();
-    ends.sort_unstable();
-    ends.push(input.len());
-    let mut start = 0;
-    for end in ends {
-        while start < end {
-            match reader.handle_input(&input[start..end]) {
+    for mut piece in pieces(input, cuts) {
+        while !piece.is_empty() {
+            match reader.handle_input(piece) {
                 Ok((taken, event)) => {
                     assert!(taken > 0);
-                    start += taken;
+                    piece = &piece[taken..];
                     events.extend(event);
                 }
                 Err(fault) => return (events, Some(fault)),
