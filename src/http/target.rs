@@ -11,6 +11,8 @@
 //! encoded slashes) is refused, since a proxy in front may have mended it in another way when it
 //! decided who may pass. Browsers and curl resolve dot segments before they ask.
 
+use percent_encoding::percent_decode_str;
+
 /// Longest target that is read, bytes as sent.
 pub const TARGET_BYTES_MAX: usize = 4096;
 /// Most fields of a query.
@@ -180,25 +182,21 @@ pub(super) fn is_authority(text: &str) -> bool {
 
 /// Decodes once: `%2541` is `%41`.
 fn decode(text: &str) -> Result<String, TargetError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let byte = match byte {
-            b'%' => {
-                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-                let (high, low) = digit().zip(digit()).ok_or(TargetError::Escape)?;
-                u8::try_from(high * 16 + low).map_err(|_| TargetError::Escape)?
-            }
-            byte => byte,
-        };
-        bytes.push(byte);
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    // Behind each percent sign; the library would leave a broken escape as it is.
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(TargetError::Escape);
     }
-    let text = String::from_utf8(bytes).map_err(|_| TargetError::Utf8)?;
+    let text = percent_decode_str(text).decode_utf8();
+    let text = text.map_err(|_| TargetError::Utf8)?;
     // C1 control characters and line separators too: they break lines of logs.
     if text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return Err(TargetError::Control);
     }
-    Ok(text)
+    Ok(text.into_owned())
 }
 
 #[cfg(test)]
