@@ -14,6 +14,7 @@ pub mod chunk;
 pub mod flight;
 pub mod handshake;
 pub mod message;
+pub(crate) mod overheard;
 pub mod session;
 pub mod timestamp;
 pub mod url;

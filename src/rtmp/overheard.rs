@@ -1,12 +1,13 @@
-//! One direction of a conversation: the handshake is stepped over, the rest is messages.
+//! One direction of a conversation between others: the handshake is stepped over, the rest is
+//! messages. For whoever looks on and takes no part.
 
-use crate::rtmp::chunk::{ChunkDecoder, ChunkError, ChunkLimits, Message};
-use crate::rtmp::handshake::{BLOCK_BYTES, Guess, guess};
-use crate::rtmp::message::control::Control;
+use super::chunk::{ChunkDecoder, ChunkError, ChunkLimits, Message};
+use super::handshake::{BLOCK_BYTES, Guess, guess};
+use super::message::control::Control;
 
 /// What comes next in a direction.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// The first block (C0 and C1, or S0 and S1), without its version byte.
     FirstBlock(Box<[u8; BLOCK_BYTES]>),
     /// The second block (C2 or S2).
@@ -21,7 +22,7 @@ pub(super) enum Heard {
 
 /// A direction.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     state: State,
     /// All bytes so far.
     bytes: u64,
@@ -39,7 +40,8 @@ enum State {
 }
 
 impl Lane {
-    pub(super) fn new(limits: ChunkLimits) -> Self {
+    /// What is beyond the limits cannot be read.
+    pub(crate) fn new(limits: ChunkLimits) -> Self {
         Self {
             state: State::First(Vec::new()),
             bytes: 0,
@@ -48,23 +50,23 @@ impl Lane {
     }
 
     /// Bytes so far, also those that could not be read.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Bytes that were not shown.
-    pub(super) fn add_bytes(&mut self, count: u64) {
+    pub(crate) fn add_bytes(&mut self, count: u64) {
         self.bytes = self.bytes.saturating_add(count);
     }
 
     /// From here on nothing can be read.
-    pub(super) fn lose(&mut self) {
+    pub(crate) fn lose(&mut self) {
         self.state = State::Lost;
     }
 
     /// Reads from the front of `input`, up to the next thing to be told; `None` when all of it was
     /// read. What comes does not depend on how the bytes are cut.
-    pub(super) fn hear(&mut self, input: &mut &[u8]) -> Option<Heard> {
+    pub(crate) fn hear(&mut self, input: &mut &[u8]) -> Option<Heard> {
         match &mut self.state {
             State::First(received) => {
                 let missing = (1 + BLOCK_BYTES).saturating_sub(received.len());

@@ -19,7 +19,6 @@
 
 mod advice;
 mod course;
-mod lane;
 mod media;
 mod narrator;
 mod text;

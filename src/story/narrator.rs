@@ -5,7 +5,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::course::{Course, Shake, Verb};
-use super::lane::{Heard, Lane};
 use super::media::Media;
 use super::text::{bytes, plain};
 use super::verdict::{Scene, Verdict};
@@ -16,6 +15,7 @@ use crate::rtmp::chunk::{ChunkError, ChunkLimits, Message};
 use crate::rtmp::handshake::{HandshakeKind, kind_of_c1};
 use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::Command;
+use crate::rtmp::overheard::{Heard, Lane};
 
 /// Lines of one conversation, its end not counted. A publisher that behaves needs 30.
 const LINES_MAX: u32 = 300;

@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::advice;
 use super::course::{Course, Request, Shake, Verb};
-use super::lane::Lane;
 use super::media::Media;
 use super::narrator::{Both, Ending, Role, Side};
 use super::text::{bytes, count, plain};
 use crate::rtmp::chunk::ChunkError;
+use crate::rtmp::overheard::Lane;
 
 /// A step on the way of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use super::{Flight, Piece};
 use crate::amf;
-use crate::rtmp::chunk::{ChunkDecoder, ChunkLimits, MESSAGE_BYTES_MAX, Message, MessageStreamId};
-use crate::rtmp::handshake::BLOCK_BYTES;
+use crate::rtmp::chunk::{ChunkLimits, MESSAGE_BYTES_MAX, Message, MessageStreamId};
 use crate::rtmp::message::MessageType;
 use crate::rtmp::message::command::Command;
 use crate::rtmp::message::control::Control;
 use crate::rtmp::message::user_control::UserControl;
+use crate::rtmp::overheard::{Heard, Lane};
 use crate::rtmp::session::{Note, Refusal, ServerConfig, ServerEvent, ServerSession, SessionError};
 
 /// Differences that are told; behind a few of them the conversations have nothing in common.
@@ -65,7 +65,7 @@ pub fn replay(flight: &Flight<'_>, config: &ServerConfig, start: Instant) -> Rep
         start,
         verdicts: then.verdicts,
         is_refused: false,
-        reader: AnswerReader::default(),
+        lane: listener(),
         now: Vec::new(),
         timeouts: 0,
         skew: Duration::ZERO,
@@ -148,9 +148,11 @@ struct Answers {
 impl Answers {
     fn read<'a>(pieces: impl Iterator<Item = Piece<'a>>) -> Self {
         let mut answers = Self::default();
-        let mut reader = AnswerReader::default();
+        let mut lane = listener();
         for piece in pieces {
-            reader.read(piece.bytes, |message| answers.take(piece.at, message));
+            for message in messages(&mut lane, piece.bytes) {
+                answers.take(piece.at, &message);
+            }
             if answers.list.len() >= ANSWERS_MAX {
                 break;
             }
@@ -179,50 +181,24 @@ impl Answers {
     }
 }
 
-/// Messages from the bytes of a server: its handshake, then chunks.
-#[derive(Debug)]
-struct AnswerReader {
-    /// Bytes of the handshake that are still to come.
-    handshake_left: usize,
-    decoder: ChunkDecoder,
-    is_lost: bool,
+/// Listens to a server; its messages may have any size.
+fn listener() -> Lane {
+    Lane::new(ChunkLimits {
+        message_size_max: MESSAGE_BYTES_MAX,
+        ..ChunkLimits::default()
+    })
 }
 
-impl Default for AnswerReader {
-    fn default() -> Self {
-        let limits = ChunkLimits {
-            message_size_max: MESSAGE_BYTES_MAX,
-            ..ChunkLimits::default()
-        };
-        Self {
-            handshake_left: 1 + 2 * BLOCK_BYTES,
-            decoder: ChunkDecoder::new(limits),
-            is_lost: false,
-        }
-    }
-}
-
-impl AnswerReader {
-    fn read(&mut self, bytes: &[u8], mut take: impl FnMut(&Message)) {
-        let skipped = self.handshake_left.min(bytes.len());
-        self.handshake_left -= skipped;
-        let mut rest = bytes.get(skipped..).unwrap_or_default();
-        while !self.is_lost {
-            let Ok((consumed, message)) = self.decoder.decode(rest) else {
-                self.is_lost = true;
-                return;
-            };
-            rest = rest.get(consumed..).unwrap_or_default();
-            let Some(message) = message else { return };
-            let body = message.payload.as_slice();
-            if let Ok(Some(Control::SetChunkSize(size))) =
-                Control::decode(message.message_type, body)
-            {
-                self.decoder.set_chunk_size(size);
-            }
-            take(&message);
-        }
-    }
+/// The messages in more bytes of a server.
+fn messages<'a>(
+    lane: &'a mut Lane,
+    mut bytes: &'a [u8],
+) -> impl Iterator<Item = Message> + use<'a> {
+    let heard = std::iter::from_fn(move || lane.hear(&mut bytes));
+    heard.filter_map(|heard| match heard {
+        Heard::Message(message) => Some(message),
+        _ => None,
+    })
 }
 
 /// The information object of a reply or status.
@@ -240,14 +216,11 @@ impl Status {
         }
         let body = message.payload.as_slice();
         let command = Command::decode(body, false, &amf::Limits::default()).ok()?;
-        let info = command.argument(0).and_then(amf::Value::as_object);
-        let text = |name: &str| {
-            let value = info.and_then(|info| info.get(name)?.as_str());
-            value.unwrap_or_default().to_owned()
-        };
+        let info = command.info();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Some(Self {
-            code: text("code"),
-            description: text("description"),
+            code: text(info.map(|info| info.code)),
+            description: text(info.map(|info| info.description)),
             command: command.name,
         })
     }
@@ -303,7 +276,8 @@ struct Run {
     verdicts: VecDeque<Verdict>,
     /// The caller would close now.
     is_refused: bool,
-    reader: AnswerReader,
+    /// Listens to the session.
+    lane: Lane,
     now: Vec<Answer>,
     timeouts: usize,
     /// How much later than the session's clock the recording's is: what was cut out of it.
@@ -391,12 +365,11 @@ impl Run {
             }
         }
         while let Some(bytes) = self.session.poll_output() {
-            let now = &mut self.now;
-            self.reader.read(&bytes, |message| {
-                if now.len() < ANSWERS_MAX {
-                    now.extend(describe(at, message));
+            for message in messages(&mut self.lane, &bytes) {
+                if self.now.len() < ANSWERS_MAX {
+                    self.now.extend(describe(at, &message));
                 }
-            });
+            }
         }
         self.outcome.fault = result.err().map(|error| (at, error));
         self.outcome.fault.is_none()

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::rtmp::MediaKind;
+use crate::rtmp::chunk::ChunkDecoder;
 use crate::rtmp::chunk::ChunkError;
 use crate::rtmp::flight::{Direction, Extent, Facts, Resume};
 use crate::rtmp::handshake::{Guess, HandshakeError};
