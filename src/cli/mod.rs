@@ -4,6 +4,7 @@ mod bench;
 mod config;
 mod console;
 mod demo;
+mod doctor;
 mod probe;
 mod pull;
 mod push;
@@ -48,6 +49,8 @@ enum Command {
     Pull(pull::PullArgs),
     /// Say what a stream is and what is odd about it
     Probe(probe::ProbeArgs),
+    /// Find out why a stream does not get through, and what to do
+    Doctor(doctor::DoctorArgs),
     /// Tell what happened in a connection that `serve --flight` recorded
     Replay(replay::ReplayArgs),
     /// Behave like an awkward camera, to try a server with
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Push(args) => push::run(args, is_verbose),
         Command::Pull(args) => pull::run(args, is_verbose),
         Command::Probe(args) => probe::run(args, is_verbose),
+        Command::Doctor(args) => doctor::run(args, is_verbose),
         Command::Replay(args) => replay::run(args),
         Command::Simulate(args) => simulate::run(args, is_verbose),
         Command::Bench(args) => bench::run(args),

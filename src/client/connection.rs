@@ -11,7 +11,7 @@ use mio::net::TcpStream;
 use super::login::Login;
 use super::manner::{Manner, Reached};
 use super::reactor::CONNECTION;
-use super::{ClientError, Reactor, Report, Step};
+use super::{ClientError, Reactor, Report, Step, Witness};
 use crate::net::socket;
 use crate::rtmp::handshake::BLOCK_BYTES;
 use crate::rtmp::session::{
@@ -19,6 +19,7 @@ use crate::rtmp::session::{
     TimerKind,
 };
 use crate::rtmp::url::RtmpUrl;
+use crate::story::Ending;
 
 /// How long one address may take to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -139,6 +140,16 @@ pub(super) struct Connection {
     output: Vec<u8>,
     sent: usize,
     read_buffer: Vec<u8>,
+    witness: Option<Witness>,
+}
+
+/// How far a connection is to come before it is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// `connect` is accepted.
+    Application,
+    /// `publish` or `play` is accepted.
+    Stream,
 }
 
 impl Connection {
@@ -161,7 +172,7 @@ impl Connection {
         loop {
             let start = Instant::now();
             let (error, reached) =
-                match Self::attempt(reactor, target, role, manner, &login, report) {
+                match Self::attempt(reactor, target, role, manner, &login, Goal::Stream, report) {
                     Ok(connection) => {
                         manner.prove();
                         return Ok(connection);
@@ -202,6 +213,24 @@ impl Connection {
         }
     }
 
+    /// Whether a server takes a `connect` of this manner; the connection is closed then.
+    ///
+    /// # Errors
+    /// What came instead.
+    pub(super) fn try_connect(
+        reactor: &mut Reactor,
+        target: &Target,
+        manner: &Manner,
+        report: &mut dyn Report,
+    ) -> Result<(), ClientError> {
+        let login = Login::new(&target.url);
+        let (role, goal) = (ClientRole::Play, Goal::Application);
+        match Self::attempt(reactor, target, role, manner, &login, goal, report) {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(error),
+        }
+    }
+
     /// One TCP connection; when it fails, how far it came.
     fn attempt(
         reactor: &mut Reactor,
@@ -209,6 +238,7 @@ impl Connection {
         role: ClientRole,
         manner: &Manner,
         login: &Login<'_>,
+        goal: Goal,
         report: &mut dyn Report,
     ) -> Result<Self, (ClientError, Reached)> {
         let nothing = |error| (error, Reached::Nothing);
@@ -252,8 +282,9 @@ impl Connection {
             output: Vec::new(),
             sent: 0,
             read_buffer: vec![0; READ_BUFFER_BYTES],
+            witness: report.witness(),
         };
-        match connection.negotiate(reactor, report) {
+        match connection.negotiate(reactor, goal, report) {
             Ok(()) => {
                 connection.accepted = Instant::now();
                 Ok(connection)
@@ -265,6 +296,7 @@ impl Connection {
     fn negotiate(
         &mut self,
         reactor: &mut Reactor,
+        goal: Goal,
         report: &mut dyn Report,
     ) -> Result<(), ClientError> {
         let start = Instant::now();
@@ -281,7 +313,12 @@ impl Connection {
                             took: start.elapsed(),
                         });
                     }
-                    ClientEvent::Connected => self.reached = Reached::Application,
+                    ClientEvent::Connected => {
+                        self.reached = Reached::Application;
+                        if goal == Goal::Application {
+                            return Ok(());
+                        }
+                    }
                     ClientEvent::Started => return Ok(()),
                     ClientEvent::Rejected(rejection) => {
                         return Err(ClientError::Rejected(rejection));
@@ -432,7 +469,12 @@ impl Connection {
         while self.can_write && self.backlog() > 0 {
             let rest = self.output.get(self.sent..).unwrap_or_default();
             match self.socket.write(rest) {
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    if let Some(witness) = &self.witness {
+                        witness.sent(rest.get(..count).unwrap_or(rest));
+                    }
+                    self.sent += count;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.can_write = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.lost(error)),
@@ -448,7 +490,12 @@ impl Connection {
 
     fn read(&mut self) -> Result<(), ClientError> {
         match self.socket.read(&mut self.read_buffer) {
-            Ok(0) => Err(self.closed()),
+            Ok(0) => {
+                if let Some(witness) = &self.witness {
+                    witness.ended(Ending::PeerClosed);
+                }
+                Err(self.closed())
+            }
             Ok(count) => {
                 if self.received <= HANDSHAKE_BYTES {
                     self.received += count;
@@ -457,6 +504,9 @@ impl Connection {
                     self.reached = self.reached.max(Reached::Words);
                 }
                 let input = self.read_buffer.get(..count).unwrap_or_default();
+                if let Some(witness) = &self.witness {
+                    witness.received(input);
+                }
                 self.session
                     .handle_input(Instant::now(), input)
                     .map_err(|error| self.session_error(error))
@@ -494,6 +544,9 @@ impl Connection {
     }
 
     fn lost(&self, error: io::Error) -> ClientError {
+        if let Some(witness) = &self.witness {
+            witness.ended(Ending::Lost(error.to_string()));
+        }
         match self.session.state() {
             ClientState::Started | ClientState::Closing | ClientState::Closed => {
                 ClientError::Lost(error)
@@ -560,16 +613,8 @@ pub(super) fn connect(
     reactor: &mut Reactor,
     target: &Target,
 ) -> Result<(TcpStream, SocketAddr), ClientError> {
-    let host = target.url.host.clone();
-    let no_such_host = |cause| ClientError::NoSuchHost {
-        host: host.clone(),
-        cause,
-    };
-    let addresses = (host.as_str(), target.url.port)
-        .to_socket_addrs()
-        .map_err(no_such_host)?;
-    let mut last = no_such_host(io::Error::from(io::ErrorKind::NotFound));
-    for address in addresses {
+    let mut last = no_such_host(target, io::Error::from(io::ErrorKind::NotFound));
+    for address in resolve(target)? {
         match connect_to(reactor, address) {
             Ok(socket) => return Ok((socket, address)),
             Err(error @ (ClientError::Stopped | ClientError::System(_))) => return Err(error),
@@ -579,7 +624,31 @@ pub(super) fn connect(
     Err(last)
 }
 
-fn connect_to(reactor: &mut Reactor, address: SocketAddr) -> Result<TcpStream, ClientError> {
+/// The addresses of the host; at least one.
+pub(super) fn resolve(target: &Target) -> Result<Vec<SocketAddr>, ClientError> {
+    let addresses = (target.url.host.as_str(), target.url.port).to_socket_addrs();
+    let addresses: Vec<_> = addresses
+        .map_err(|cause| no_such_host(target, cause))?
+        .collect();
+    if addresses.is_empty() {
+        let cause = io::Error::from(io::ErrorKind::NotFound);
+        return Err(no_such_host(target, cause));
+    }
+    Ok(addresses)
+}
+
+fn no_such_host(target: &Target, cause: io::Error) -> ClientError {
+    ClientError::NoSuchHost {
+        host: target.url.host.clone(),
+        cause,
+    }
+}
+
+/// A connection to one address. The socket is registered.
+pub(super) fn connect_to(
+    reactor: &mut Reactor,
+    address: SocketAddr,
+) -> Result<TcpStream, ClientError> {
     let failed = |cause: io::Error| match cause.kind() {
         io::ErrorKind::ConnectionRefused => ClientError::Refused(address),
         io::ErrorKind::TimedOut => ClientError::ConnectTimeout(address),

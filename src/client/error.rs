@@ -144,6 +144,24 @@ impl ClientError {
         matches!(self, Self::Rejected(rejection) if rejection.code == NAME_TAKEN)
     }
 
+    /// What happened first, where several ways were tried.
+    pub(super) fn root(&self) -> &Self {
+        match self {
+            Self::Tried { first, .. } => first.root(),
+            error => error,
+        }
+    }
+
+    /// The address that accepts connections and does not speak RTMP there, as far as we know.
+    pub(super) fn foreign(&self) -> Option<SocketAddr> {
+        match self {
+            Self::NotRtmp { address, .. }
+            | Self::NoHandshake(address)
+            | Self::ClosedInHandshake(address) => Some(*address),
+            _ => None,
+        }
+    }
+
     /// Whether the connection was closed or broke, and nothing else is known.
     pub(super) fn is_silent_close(&self) -> bool {
         matches!(self, Self::Closed | Self::Lost(_))

@@ -52,6 +52,22 @@ pub(super) struct Change {
 }
 
 impl Manner {
+    /// Nothing but the digest handshake is tried.
+    pub(super) fn with_digest() -> Self {
+        Self {
+            has_digest: true,
+            ..Self::default()
+        }
+    }
+
+    /// Nothing but a `connect` without the fields of Enhanced RTMP is tried.
+    pub(super) fn without_enhanced() -> Self {
+        Self {
+            is_plain: true,
+            ..Self::default()
+        }
+    }
+
     /// To be called before the first try of a connection: what is not proven, or was learned of
     /// another server, is forgotten.
     pub(super) fn begin(&mut self, server: &str) {

@@ -11,6 +11,7 @@
 mod backoff;
 pub mod bench;
 mod connection;
+pub mod doctor;
 mod error;
 mod feed;
 mod input;
@@ -27,6 +28,7 @@ mod reactor;
 mod report;
 mod retry;
 pub mod simulate;
+mod witness;
 
 pub use connection::Target;
 pub use error::ClientError;
@@ -35,3 +37,4 @@ pub use mp4_file::{Mp4File, Mp4FileError};
 pub use output::{Output, OutputError};
 pub use reactor::{Reactor, Stopper};
 pub use report::{Progress, Report, Step};
+pub use witness::Witness;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Target};
 use super::manner::Manner;
-use super::{ClientError, Progress, Reactor, Report, Step};
+use super::{ClientError, Progress, Reactor, Report, Step, Witness};
 use crate::rtmp::session::{ClientEvent, ClientRole, EndReason};
 
 pub use analysis::Analysis;
@@ -272,6 +272,10 @@ impl Report for StepLog<'_> {
 
     fn progress(&mut self, progress: &Progress) {
         self.inner.progress(progress);
+    }
+
+    fn witness(&mut self) -> Option<Witness> {
+        self.inner.witness()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Witness;
 use crate::media::flv::{Metadata, VideoHeader, VideoPacket};
 use crate::rtmp::MediaKind;
 
@@ -58,6 +59,10 @@ pub trait Report {
     fn notice(&mut self, text: &str);
     /// Called often; a good implementation shows it a few times a second.
     fn progress(&mut self, progress: &Progress);
+    /// Somebody who looks on at the connection that begins now; mostly nobody does.
+    fn witness(&mut self) -> Option<Witness> {
+        None
+    }
 }
 
 /// What metadata say, in a line.

@@ -104,6 +104,12 @@ impl Verdict {
         self.steps.iter().find(|step| step.state == State::Failed)
     }
 
+    /// Whether `connect` was accepted.
+    pub fn has_connected(&self) -> bool {
+        let is_it = |step: &Step| step.stage == Stage::Connect && step.state == State::Fine;
+        self.steps.iter().any(is_it)
+    }
+
     pub(super) fn of(scene: &Scene<'_>) -> Self {
         let mut bench = Bench {
             verdict: Self {

@@ -14,6 +14,7 @@ mod bench;
 mod burst;
 mod cli;
 mod config;
+mod doctor;
 mod flight;
 mod fmp4_codecs;
 mod fmp4_live;
