@@ -11,7 +11,7 @@ use mio::net::TcpStream;
 use super::login::Login;
 use super::manner::{Manner, Reached};
 use super::reactor::CONNECTION;
-use super::{ClientError, Reactor, Report, Step, Witness};
+use super::{ClientError, Detour, Reactor, Report, Step, Witness};
 use crate::net::socket;
 use crate::rtmp::handshake::BLOCK_BYTES;
 use crate::rtmp::session::{
@@ -205,11 +205,16 @@ impl Connection {
                     }
                 },
             };
-            report.step(Step {
+            let detour = match login.has_begun() {
+                true => Detour::Login,
+                false => Detour::Manner,
+            };
+            let step = Step {
                 number: 2,
                 text: format!("the server {}; trying again {}", change.why, change.how),
                 took: start.elapsed(),
-            });
+            };
+            report.detour(detour, step);
         }
     }
 

@@ -17,7 +17,7 @@ use super::manner::Manner;
 use super::probe::ProbeReport;
 use super::push::PushOptions;
 use super::witness::Witness;
-use super::{ClientError, Input, Progress, Reactor, Report, Step, Stopper, probe, push};
+use super::{ClientError, Detour, Input, Progress, Reactor, Report, Step, Stopper, probe, push};
 use crate::rtmp::session::Stage;
 use crate::story::Ending;
 
@@ -132,8 +132,11 @@ impl Doctor<'_> {
         let outcome = probe::run(reactor, self.target, duration, &mut looker);
         let looker = looker.finish();
         self.keep("play", &looker);
-        for step in &looker.detours {
-            self.add("manner", Health::Odd, step);
+        for (detour, text) in &looker.detours {
+            match detour {
+                Detour::Manner => self.add("manner", Health::Odd, text),
+                Detour::Login => self.add("login", Health::Fine, text),
+            }
         }
         match outcome {
             Ok(report) => {
@@ -314,7 +317,7 @@ impl Doctor<'_> {
 struct Looker<'a> {
     inner: &'a mut dyn Report,
     witnesses: Vec<Witness>,
-    detours: Vec<String>,
+    detours: Vec<(Detour, String)>,
     /// What to stop, and after how much media.
     end: Option<(Stopper, Duration)>,
 }
@@ -322,7 +325,7 @@ struct Looker<'a> {
 /// What a [`Looker`] has seen: each connection with its lines.
 struct Seen {
     connections: Vec<(Witness, Vec<crate::story::Line>)>,
-    detours: Vec<String>,
+    detours: Vec<(Detour, String)>,
 }
 
 impl<'a> Looker<'a> {
@@ -369,11 +372,12 @@ impl Seen {
 
 impl Report for Looker<'_> {
     fn step(&mut self, step: Step) {
-        // The manners that were tried before one helped, or none.
-        if step.number == 2 && step.text.contains("trying again") {
-            self.detours.push(step.text.clone());
-        }
         self.inner.step(step);
+    }
+
+    fn detour(&mut self, detour: Detour, step: Step) {
+        self.detours.push((detour, step.text.clone()));
+        self.inner.detour(detour, step);
     }
 
     fn notice(&mut self, text: &str) {

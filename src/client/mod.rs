@@ -36,5 +36,5 @@ pub use input::{Input, InputError, InputOptions};
 pub use mp4_file::{Mp4File, Mp4FileError};
 pub use output::{Output, OutputError};
 pub use reactor::{Reactor, Stopper};
-pub use report::{Progress, Report, Step};
+pub use report::{Detour, Progress, Report, Step};
 pub use witness::Witness;

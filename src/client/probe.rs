@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Target};
 use super::manner::Manner;
-use super::{ClientError, Progress, Reactor, Report, Step, Witness};
+use super::{ClientError, Detour, Progress, Reactor, Report, Step, Witness};
 use crate::rtmp::session::{ClientEvent, ClientRole, EndReason};
 
 pub use analysis::Analysis;
@@ -256,14 +256,25 @@ struct StepLog<'a> {
     inner: &'a mut dyn Report,
 }
 
-impl Report for StepLog<'_> {
-    fn step(&mut self, step: Step) {
+impl StepLog<'_> {
+    fn keep(&mut self, step: &Step) {
         self.steps.push(StepReport {
             number: step.number,
             text: step.text.clone(),
             ms: step.took.as_secs_f64() * 1000.0,
         });
+    }
+}
+
+impl Report for StepLog<'_> {
+    fn step(&mut self, step: Step) {
+        self.keep(&step);
         self.inner.step(step);
+    }
+
+    fn detour(&mut self, detour: Detour, step: Step) {
+        self.keep(&step);
+        self.inner.detour(detour, step);
     }
 
     fn notice(&mut self, text: &str) {

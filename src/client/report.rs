@@ -17,6 +17,15 @@ pub struct Step {
     pub took: Duration,
 }
 
+/// Why a server is addressed a second time, over a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detour {
+    /// It did not get on with the handshake or the `connect` that it was sent.
+    Manner,
+    /// It asked for user and password.
+    Login,
+}
+
 /// How far a client is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -59,6 +68,10 @@ pub trait Report {
     fn notice(&mut self, text: &str);
     /// Called often; a good implementation shows it a few times a second.
     fn progress(&mut self, progress: &Progress);
+    /// A step that leads to another connection to the same server.
+    fn detour(&mut self, _detour: Detour, step: Step) {
+        self.step(step);
+    }
     /// Somebody who looks on at the connection that begins now; mostly nobody does.
     fn witness(&mut self) -> Option<Witness> {
         None

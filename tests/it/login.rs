@@ -152,6 +152,12 @@ fn push(url: &str) -> Process {
     Process::millstream("push", ["push", "-v", sample.to_str().unwrap(), url])
 }
 
+/// The test stream on a server, until it is dropped.
+fn push_without_end(url: &str) -> Process {
+    let arguments = ["simulate", url, "--camera", "plain", "--duration", "60"];
+    Process::millstream("publisher", arguments)
+}
+
 #[test]
 fn push_and_pull_log_in() {
     let server = Server::start(&["--play-wait", "60"]);
@@ -208,6 +214,35 @@ fn others_log_in_at_the_same_gate() {
             "{publisher:?} {asks:?}: {count} tags, {apps:?}"
         );
         assert_eq!(apps.len(), 3, "{publisher:?} {asks:?}: {apps:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_doctor_logs_in_and_says_so() {
+    let server = Server::start(&["--play-wait", "60"]);
+    for asks in Asks::ALL {
+        let gate = asks.gate(server.port, PASSWORD);
+        let publisher = push_without_end(&server.url("live/cam"));
+        for (user_info, status, words) in [
+            (
+                format!("{USER}:{URL_PASSWORD}"),
+                0,
+                "fine    login    the server ",
+            ),
+            (format!("{USER}:wrong"), 1, "with this password"),
+        ] {
+            let url = url(&gate, &user_info);
+            let arguments = ["doctor", url.as_str(), "--duration", "1"];
+            let finished = Process::millstream("doctor", arguments).finish();
+            let said = [finished.stdout, finished.stderr].concat().join("\n");
+            assert_eq!(finished.status.code(), Some(status), "{asks:?}: {said}");
+            assert!(said.contains(words), "{asks:?}: {said}");
+            for secret in [PASSWORD, URL_PASSWORD, "wrong"] {
+                assert!(!said.contains(secret), "{said}");
+            }
+        }
+        drop(publisher);
     }
     server.stop();
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 /// How long a connection may take, and then an answer. Whoever speaks a language answers at once.
@@ -52,7 +53,8 @@ impl fmt::Display for Speech {
     }
 }
 
-/// Greets `address` until an answer tells what it speaks. Takes some seconds at most.
+/// Greets `address` in all languages at once; the answers tell what it speaks. Takes twice
+/// [`PATIENCE`] at most.
 pub(super) fn listen(address: SocketAddr) -> Speech {
     let mut encrypted = vec![0; 1537];
     if let Some(version) = encrypted.first_mut() {
@@ -64,10 +66,15 @@ pub(super) fn listen(address: SocketAddr) -> Speech {
         b"GET / HTTP/1.0\r\n\r\n",
         &encrypted,
     ];
-    greetings
-        .into_iter()
-        .find_map(|greeting| recognise(&answer(address, greeting)))
-        .unwrap_or(Speech::Unknown)
+    thread::scope(|scope| {
+        let listeners = greetings.map(|greeting| scope.spawn(move || answer(address, greeting)));
+        // A thread that failed has heard nothing.
+        let answers = listeners.map(|listener| listener.join().unwrap_or_default());
+        answers
+            .iter()
+            .find_map(|answer| recognise(answer))
+            .unwrap_or(Speech::Unknown)
+    })
 }
 
 /// The first bytes that come after `greeting`; nothing when the connection fails.

@@ -46,7 +46,7 @@ impl Health {
 /// Something that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// `name`, `tcp`, `port`, `play`, `stream`, `manner`, `publish`.
+    /// `name`, `tcp`, `port`, `login`, `play`, `stream`, `manner`, `publish`.
     pub name: &'static str,
     /// How it went.
     pub health: Health,
