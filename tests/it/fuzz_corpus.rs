@@ -44,7 +44,7 @@ macro_rules! replays {
     };
 }
 
-replays! { handshake chunk amf flv server_session client_session annexb url forms codecs authentication config flight live http websocket }
+replays! { handshake chunk amf flv server_session client_session annexb url forms codecs authentication config flight live narrator http websocket }
 
 /// The whole input space of the first bytes, which a short fuzz run covers only by chance.
 #[test]

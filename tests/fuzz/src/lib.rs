@@ -17,6 +17,7 @@ mod forms;
 mod handshake;
 mod http;
 mod live;
+mod narrator;
 mod pieces;
 mod sessions;
 mod url;
@@ -34,6 +35,7 @@ pub use forms::forms;
 pub use handshake::handshake;
 pub use http::http;
 pub use live::live;
+pub use narrator::narrator;
 pub use sessions::{client_session, server_session};
 pub use url::url;
 pub use websocket::websocket;
@@ -57,6 +59,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("config", config),
     ("flight", flight),
     ("live", live),
+    ("narrator", narrator),
     ("http", http),
     ("websocket", websocket),
 ];
