@@ -1,8 +1,8 @@
 //! The narrator: from bytes to lines.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use super::course::{Course, Shake, Verb};
 use super::media::Media;
@@ -117,6 +117,8 @@ pub struct Narrator {
     media: Both<Media>,
     /// Bytes that passed and were not shown.
     hidden: Both<u64>,
+    /// Whether bytes are missing.
+    has_gap: Both<bool>,
     course: Course,
     broken: Option<(Side, ChunkError)>,
     ending: Option<Ending>,
@@ -138,6 +140,7 @@ impl Narrator {
             shakes: Both::default(),
             media: Both::default(),
             hidden: Both::default(),
+            has_gap: Both::default(),
             course: Course::default(),
             broken: None,
             ending: None,
@@ -169,8 +172,12 @@ impl Narrator {
         }
     }
 
-    /// From here on bytes of `side` are missing: nothing more of it can be told.
+    /// From here on bytes of `side` are missing: nothing more of it can be told, and that is told
+    /// once.
     pub fn handle_gap(&mut self, at: Duration, side: Side) {
+        if mem::replace(self.has_gap.of_mut(side), true) {
+            return;
+        }
         self.lanes.of_mut(side).lose();
         let who = self.name(side);
         self.tell_last(at, format!("{who}: what it sent from here on was not kept"));
