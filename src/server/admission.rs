@@ -89,6 +89,17 @@ impl Admission {
         }
     }
 
+    /// A connection that was admitted to worker `from` is served by `to` from now on.
+    pub(super) fn relocate(&self, from: WorkerId, to: WorkerId) {
+        let mut open = self.lock();
+        if let Some(count) = open.by_worker.get_mut(from.0) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = open.by_worker.get_mut(to.0) {
+            *count += 1;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,6 +128,17 @@ mod tests {
         assert_eq!(admission.admit(B), Ok(WorkerId(1)));
         admission.release(B, WorkerId(1));
         assert_eq!(admission.admit(B), Ok(WorkerId(1)));
+    }
+
+    #[test]
+    fn a_connection_counts_where_it_went() {
+        let admission = admission();
+        assert_eq!(admission.admit(A), Ok(WorkerId(0)));
+        admission.relocate(WorkerId(0), WorkerId(1));
+        assert_eq!(admission.admit(B), Ok(WorkerId(0)));
+        admission.release(A, WorkerId(1));
+        assert_eq!(admission.admit(A), Ok(WorkerId(1)));
+        assert_eq!(admission.lock().total, 2);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) enum Closing {
     Lingering(Instant),
 }
 
-/// A connection. Lives and dies on one worker.
+/// A connection, on one worker at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) socket: TcpStream,
@@ -131,6 +131,19 @@ impl Connection {
         }
     }
 
+    /// The same one for another worker, as user `generation` of its slot there.
+    pub(super) fn moved(self, generation: u64) -> Self {
+        Self {
+            generation,
+            alarm: None,
+            is_queued: false,
+            // What the socket has said was said to the poll that it has left.
+            can_read: true,
+            can_write: true,
+            ..self
+        }
+    }
+
     /// The connection ends in an error that is the peer's fault or ours: says so in the log, and
     /// in the recording if there is one.
     pub(super) fn fail(&mut self, level: log::Level, now: Instant, line: fmt::Arguments<'_>) {
@@ -203,6 +216,11 @@ impl Connection {
         for _ in 0..WRITES_MAX {
             if !self.can_write {
                 return Ok(sent);
+            }
+            if self.output.is_empty()
+                && let Some(bytes) = self.protocol.poll_body(now)
+            {
+                self.output = bytes;
             }
             let next = match (self.subscriber.as_mut(), log) {
                 (Some(part), Some(log)) => {

@@ -1,7 +1,9 @@
 //! Bodies made into frames: the wire bytes of RTMP prepared once, for everybody who is sent them.
 
+use std::borrow::Cow;
+
 use crate::broadcast::{Frame, FrameFlags, Separator, Slot, Track};
-use crate::media::flv::{self, Standing, TagKind};
+use crate::media::flv::{self, Form, HevcForm, Standing, TagKind};
 use crate::rtmp::chunk::{ChunkStreamId, Payload, header};
 use crate::rtmp::message::MessageType;
 
@@ -37,6 +39,15 @@ pub(super) fn flags(track: Track, body: &[u8]) -> FrameFlags {
         standing,
         is_detached: false,
     }
+}
+
+/// What MP4 has of several tracks: the first one, under names that its muxer knows.
+const MP4_FORM: Form = Form::Legacy(Some(HevcForm::Enhanced));
+
+/// The body of a frame as a muxer of MP4 reads it; `None` for what it does not have.
+pub(super) fn mp4_body(frame: &Frame) -> Option<Cow<'_, [u8]>> {
+    let kind = tag_kind(frame.track());
+    flv::convert(frame.body(), kind, MP4_FORM).into_body(frame.body())
 }
 
 /// Makes frames of the bodies of one live stream: each has the distance to the one before it on

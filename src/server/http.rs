@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::connection::Closing;
 use super::mail::StreamName;
 use super::rendition::{Output, Wrap};
 use super::worker::Worker;
@@ -15,9 +16,19 @@ use crate::rtmp::chunk::MessageStreamId;
 use crate::rtmp::session::{SessionError, TimerKind};
 
 mod exposition;
+mod file;
+
+pub(super) use file::File;
+
+use super::hls::Held;
+use file::Body;
 
 /// How long a client may take to send a request, or to want another one.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a body may take that lies ready: what it is of keeps memory, also when it is gone from its
+/// playlist.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Of requests that came before the one in service was answered, bytes.
 const PIPELINED_BYTES_MAX: usize = 16 * 1024;
@@ -44,8 +55,21 @@ enum State {
     Idle(Instant),
     /// A live stream is asked for, or follows.
     Viewing(Viewing),
+    /// The request waits for what is not there yet.
+    Held(Box<Held>),
+    /// A body is on its way.
+    Sending(Sending),
     /// What is in the output is the last.
     Done,
+}
+
+/// A body that goes out as the client takes it.
+#[derive(Debug)]
+struct Sending {
+    body: Body,
+    /// Whether the connection stays.
+    keeps: bool,
+    until: Instant,
 }
 
 /// How a live stream is sent.
@@ -71,11 +95,15 @@ impl HttpPeer {
     /// Takes bytes from the socket.
     pub(super) fn handle_input(&mut self, input: &[u8]) {
         match &mut self.state {
-            State::Idle(_) if self.input.len() + input.len() > PIPELINED_BYTES_MAX => {
+            State::Idle(_) | State::Held(_) | State::Sending(_)
+                if self.input.len() + input.len() > PIPELINED_BYTES_MAX =>
+            {
                 let detail = "too much came before the answer";
                 self.refuse(Status::BadRequest, detail, Version::Http11);
             }
-            State::Idle(_) => self.input.extend_from_slice(input),
+            State::Idle(_) | State::Held(_) | State::Sending(_) => {
+                self.input.extend_from_slice(input);
+            }
             State::Viewing(viewing) => {
                 if let Some(frames) = &mut viewing.frames
                     && let Some(reply) = answer_frames(frames, input, &mut self.output)
@@ -119,13 +147,54 @@ impl HttpPeer {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Idle(until) => Some(until),
+            State::Held(ref held) => Some(held.until),
+            State::Sending(ref sending) => Some(sending.until),
             State::Viewing(_) | State::Done => None,
+        }
+    }
+
+    /// The next bytes of a body, for when all before them are out.
+    pub(super) fn poll_body(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let State::Sending(sending) = &mut self.state else {
+            return None;
+        };
+        let bytes = sending.body.poll();
+        if sending.body.is_empty() {
+            self.state = after_answer(sending.keeps, now);
+        }
+        bytes
+    }
+
+    /// The request waits, until [`Self::release`].
+    pub(super) fn hold(&mut self, held: Box<Held>) {
+        self.state = State::Held(held);
+    }
+
+    /// The request that waits.
+    pub(super) fn held(&self) -> Option<&Held> {
+        match &self.state {
+            State::Held(held) => Some(held),
+            _ => None,
+        }
+    }
+
+    /// The request waits no more, and is to be answered now.
+    pub(super) fn release(&mut self, now: Instant) -> Option<Box<Held>> {
+        if !matches!(self.state, State::Held(_)) {
+            return None;
+        }
+        let idle = State::Idle(now + REQUEST_TIMEOUT);
+        match std::mem::replace(&mut self.state, idle) {
+            State::Held(held) => Some(held),
+            _ => None,
         }
     }
 
     pub(super) fn handle_timeout(&self, now: Instant) -> Result<(), SessionError> {
         match self.state {
-            State::Idle(until) if now >= until => Err(SessionError::Timeout(TimerKind::Request)),
+            State::Idle(until) | State::Sending(Sending { until, .. }) if now >= until => {
+                Err(SessionError::Timeout(TimerKind::Request))
+            }
             _ => Ok(()),
         }
     }
@@ -176,9 +245,20 @@ impl HttpPeer {
         if request.method != Method::Head {
             self.output.extend_from_slice(body);
         }
-        self.state = match keeps {
-            true => State::Idle(now + REQUEST_TIMEOUT),
-            false => State::Done,
+        self.state = after_answer(keeps, now);
+    }
+
+    /// Answers with a body that goes out piece by piece.
+    fn respond_with(&mut self, request: &Request, file: File, now: Instant) {
+        let (head, body) = file.answer(request);
+        let keeps = head.encode(request.version, request.is_keep_alive, &mut self.output);
+        self.state = match body.is_empty() {
+            true => after_answer(keeps, now),
+            false => State::Sending(Sending {
+                body,
+                keeps,
+                until: now + BODY_TIMEOUT,
+            }),
         };
     }
 
@@ -187,6 +267,14 @@ impl HttpPeer {
         head.encode(version, false, &mut self.output);
         self.output.extend_from_slice(&body);
         self.state = State::Done;
+    }
+}
+
+/// What a connection does behind an answer, by whether it stays.
+fn after_answer(keeps: bool, now: Instant) -> State {
+    match keeps {
+        true => State::Idle(now + REQUEST_TIMEOUT),
+        false => State::Done,
     }
 }
 
@@ -243,6 +331,8 @@ impl Worker {
             Route::Live { name, container } => {
                 self.view(key, &name.into(), container, request, now);
             }
+            Route::Playlist(_) | Route::HlsFile { .. } => self.handle_hls(key, route, request, now),
+            Route::Still(name) => self.show_still(key, &name.into(), request, now),
             Route::Health => {
                 self.answer_text(key, request, "text/plain; charset=utf-8", "ok\n", now)
             }
@@ -296,6 +386,31 @@ impl Worker {
         self.play(key, VIEWER, stream, output, now);
     }
 
+    /// Acts on what else connection `key` has asked for: requests that came behind one that took its
+    /// time.
+    pub(super) fn handle_requests(&mut self, key: usize, now: Instant) {
+        while let Some(connection) = self.connections.get_mut(key) {
+            if connection.closing != Closing::No {
+                return;
+            }
+            let Some(peer) = connection.protocol.http() else {
+                return;
+            };
+            let Some(request) = peer.poll_request() else {
+                return;
+            };
+            self.handle_request(key, &request, now);
+            self.queue(key);
+        }
+    }
+
+    /// Sends what lies ready.
+    pub(super) fn answer_file(&mut self, key: usize, request: &Request, file: File, now: Instant) {
+        if let Some(peer) = self.connections[key].protocol.http() {
+            peer.respond_with(request, file, now);
+        }
+    }
+
     fn answer(&mut self, key: usize, request: &Request, head: &Head, body: &[u8], now: Instant) {
         if let Some(peer) = self.connections[key].protocol.http() {
             peer.respond(request, head, body, now);
@@ -315,7 +430,7 @@ impl Worker {
         self.answer(key, request, &head, text.as_bytes(), now);
     }
 
-    fn answer_error(
+    pub(super) fn answer_error(
         &mut self,
         key: usize,
         request: &Request,

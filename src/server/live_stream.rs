@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::{Flush, PathConfig};
+use super::hls::Hls;
 use super::mail::{Address, Epoch, Feed, FeedContent, StreamName, WorkerId};
 use super::rendition::{Output, Rendition};
-use crate::broadcast::{Frame, FrameSeq, Headers, Log, Track};
+use crate::broadcast::{Frame, FrameSeq, Headers, JoinPoint, Log, Prelude, Track};
 
 /// Where the frames come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(super) struct LiveStream {
     log: Log,
     /// One for each output that has subscribers here.
     pub(super) renditions: Vec<Rendition>,
+    /// Its segments, if its playlist is asked for here.
+    pub(super) hls: Option<Box<Hls>>,
     /// Connections whose `play` waits for a publisher.
     pub(super) waiting: Vec<usize>,
     fed_workers: Vec<FedWorker>,
@@ -66,6 +69,7 @@ impl LiveStream {
             config,
             log: Log::new(config.log),
             renditions: Vec::new(),
+            hls: None,
             waiting: Vec::new(),
             fed_workers: Vec::new(),
             flush_at: None,
@@ -76,6 +80,21 @@ impl LiveStream {
     /// What is in force of what is published.
     pub(super) fn headers(&self) -> &Headers {
         self.log.headers()
+    }
+
+    /// What it has for those who come now.
+    pub(super) fn prelude(&self) -> Prelude {
+        self.log.prelude(self.log.start_point())
+    }
+
+    /// The latest place to start at.
+    pub(super) fn join_point(&self) -> Option<JoinPoint> {
+        self.log.join_point()
+    }
+
+    /// The frame at a place, as it was published.
+    pub(super) fn frame(&self, seq: FrameSeq) -> Option<&Frame> {
+        self.log.get(seq).map(|entry| &*entry.frame)
     }
 
     /// What subscribers of this output read, if there are any.
@@ -96,8 +115,7 @@ impl LiveStream {
             .iter()
             .position(|other| other.output == output);
         let index = index.unwrap_or_else(|| {
-            let prelude = self.log.prelude(self.log.start_point());
-            let rendition = Rendition::new(output, self.config.log, chunk_size, prelude);
+            let rendition = Rendition::new(output, self.config.log, chunk_size, self.prelude());
             self.renditions.push(rendition);
             self.renditions.len() - 1
         });
@@ -133,7 +151,7 @@ impl LiveStream {
 
     /// Whether anybody on this worker reads it or waits for it.
     pub(super) fn has_audience(&self) -> bool {
-        !self.renditions.is_empty() || !self.waiting.is_empty()
+        !self.renditions.is_empty() || !self.waiting.is_empty() || self.hls.is_some()
     }
 
     /// A new publisher: `audience` is to be fed if it is here.
@@ -147,11 +165,15 @@ impl LiveStream {
     }
 
     /// The live stream is over. What it was is split off, with its log and its subscribers; what
-    /// stays waits for the next publisher, under `config`.
-    pub(super) fn end(&mut self, config: PathConfig) -> Self {
+    /// stays waits for the next publisher, under `config`; so do the segments, for those who come late.
+    pub(super) fn end(&mut self, config: PathConfig, now: Instant) -> Self {
         let mut next = Self::new(Arc::clone(&self.name), config);
         next.waiting = std::mem::take(&mut self.waiting);
         next.is_listed = self.is_listed;
+        next.hls = self.hls.take();
+        if let Some(hls) = &mut next.hls {
+            hls.finish(now);
+        }
         let mut ended = std::mem::replace(self, next);
         ended.source = Source::Ended {
             epoch: ended.epoch().unwrap_or_default(),
@@ -183,6 +205,9 @@ impl LiveStream {
                 for rendition in &mut self.renditions {
                     rendition.take_over(&prelude.headers, prelude.last_sound);
                 }
+                if let Some(hls) = &mut self.hls {
+                    hls.take_over(&prelude.headers);
+                }
                 self.log
                     .take_over(prelude.headers.clone(), prelude.last_sound);
                 // Those who read already need the headers too, ahead of the frames.
@@ -207,6 +232,9 @@ impl LiveStream {
         self.log.break_off();
         for rendition in &mut self.renditions {
             rendition.break_off();
+        }
+        if let Some(hls) = &mut self.hls {
+            hls.break_off();
         }
     }
 
@@ -280,7 +308,11 @@ impl LiveStream {
         }
         // Workers that wait for a start want all from there; renditions are made of what is new.
         let starts = self.fed_workers.iter().filter_map(|worker| worker.start);
-        self.log.append(frame, starts.min());
+        let for_hls = self.hls.is_some().then(|| Arc::clone(&frame));
+        let is_taken = self.log.append(frame, starts.min());
+        if let (Some(hls), Some(frame), true) = (&mut self.hls, for_hls, is_taken) {
+            hls.take(&frame);
+        }
         if !is_due {
             return;
         }

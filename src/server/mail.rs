@@ -13,7 +13,9 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 
 use super::config::Config;
+use super::connection::Connection;
 use crate::broadcast::{Frame, Prelude};
+use crate::http::request::Request;
 use crate::net::mailbox::Mailbox;
 
 /// A live stream's name: app + "/" + stream key.
@@ -48,6 +50,9 @@ impl Port {
 pub(super) enum Post {
     /// A connection to be served.
     Accepted(TcpStream, SocketAddr, Port),
+    /// A connection to be served from here on, with a request of its peer: what that is about is
+    /// there.
+    Moved(Box<Connection>, Box<Request>),
     /// `worker` has subscribers for a live stream that is published here.
     Attend { name: StreamName, worker: WorkerId },
     /// `worker` has no subscribers for it any more.

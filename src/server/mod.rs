@@ -9,7 +9,8 @@
 //!                          Publisher ─► Frame ─► LiveStream ─► Rendition (Log) ─► Subscriber ─► socket
 //!                                                    └─ Feed, once per interested worker
 //! ```
-//! A connection lives and dies on one worker. Per frame no lock is taken and no thread but the
+//! A connection is on one worker at a time; only one of HTTP ever goes to another, where the files of
+//! a playlist or the latest picture are. Per frame no lock is taken and no thread but the
 //! publisher's worker and the interested ones does anything.
 
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ mod config;
 mod connection;
 mod flight;
 mod framing;
+mod hls;
 mod http;
 mod listener;
 mod live_stream;
@@ -32,6 +34,7 @@ mod publisher;
 mod registry;
 mod rendition;
 mod requests;
+mod still;
 mod subscriber;
 mod trace;
 mod worker;

@@ -14,6 +14,7 @@ use super::mail::{Epoch, Feed, FeedContent, Port, Post, StreamName};
 use super::protocol::Protocol;
 use super::trace::Tracer;
 use super::worker::Worker;
+use crate::http::request::Request;
 use crate::net::socket;
 use crate::rtmp::session::{Refusal, ServerSession};
 
@@ -59,6 +60,7 @@ impl Worker {
     fn on_post(&mut self, post: Post, now: Instant) {
         match post {
             Post::Accepted(socket, peer, port) => self.on_accepted(socket, peer, port, now),
+            Post::Moved(connection, request) => self.on_moved(*connection, &request, now),
             Post::Attend { name, worker } => {
                 if let Some(&slot) = self.stream_slots.get(&name)
                     && matches!(self.streams[slot].source, Source::Here { .. })
@@ -146,6 +148,33 @@ impl Worker {
         slot.insert(connection);
         log::debug!("{peer}: connected");
         self.queue(key);
+    }
+
+    /// Goes on with a connection that another worker had.
+    fn on_moved(&mut self, mut connection: Connection, request: &Request, now: Instant) {
+        let peer = connection.peer;
+        self.generations += 1;
+        let slot = self.connections.vacant_entry();
+        let key = slot.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let watched = self
+            .poll
+            .registry()
+            .register(&mut connection.socket, Token(key), interest);
+        if let Err(error) = watched {
+            log::error!("{peer}: cannot be watched: {error}");
+            return self.shared.admission.release(peer.ip(), self.id);
+        }
+        slot.insert(connection.moved(self.generations));
+        self.queue(key);
+        if self.leave_at.is_some() {
+            return self.close_gently(key, now);
+        }
+        self.guarded(Some(key), now, |worker| {
+            worker.handle_request(key, request, now);
+            worker.handle_requests(key, now);
+            Ok(())
+        });
     }
 
     /// Tells everybody that the server stops. Who can go on elsewhere leaves by itself, in the time

@@ -117,6 +117,14 @@ impl Protocol {
         }
     }
 
+    /// The next bytes of a long answer, for when all that was to be sent before them is out.
+    pub(super) fn poll_body(&mut self, now: Instant) -> Option<Vec<u8>> {
+        match self {
+            Self::Rtmp(_) => None,
+            Self::Http(peer) => peer.poll_body(now),
+        }
+    }
+
     /// When it wants [`Self::handle_timeout`].
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {

@@ -154,6 +154,11 @@ impl Registry {
         Some(audience)
     }
 
+    /// The worker where the name is published.
+    pub(super) fn home(&self, name: &StreamName) -> Option<WorkerId> {
+        self.lock().by_name.get(name)?.home
+    }
+
     /// `worker` has subscribers for the name; the answer is where it is published.
     pub(super) fn attend(&self, name: &StreamName, worker: WorkerId) -> Option<WorkerId> {
         let mut table = self.lock();

@@ -207,19 +207,7 @@ impl Worker {
     ) {
         let name = Arc::clone(&self.streams[stream].name);
         self.connections[key].on_name(&name, &self.config.trace);
-        if !self.streams[stream].has_audience() {
-            let home = self.shared.registry.attend(&name, self.id);
-            if let Some(home) = home.filter(|home| *home != self.id) {
-                let worker = self.id;
-                self.post(
-                    home,
-                    Post::Attend {
-                        name: Arc::clone(&name),
-                        worker,
-                    },
-                );
-            }
-        }
+        self.attend(stream);
         if self.streams[stream].source == Source::Absent {
             log::debug!("{}: waits for {name}", self.connections[key].peer);
             let role = Waiting {
@@ -231,6 +219,20 @@ impl Worker {
             self.streams[stream].waiting.push(key);
         } else {
             self.admit(key, msid, stream, output, now);
+        }
+    }
+
+    /// Sees to it that the frames of the live stream in this slot come here; to be said before somebody
+    /// is added who wants them.
+    pub(super) fn attend(&mut self, stream: usize) {
+        if self.streams[stream].has_audience() {
+            return;
+        }
+        let name = Arc::clone(&self.streams[stream].name);
+        let home = self.shared.registry.attend(&name, self.id);
+        if let Some(home) = home.filter(|home| *home != self.id) {
+            let worker = self.id;
+            self.post(home, Post::Attend { name, worker });
         }
     }
 
@@ -404,7 +406,10 @@ impl Worker {
         let Some(live) = self.streams.get_mut(stream) else {
             return;
         };
-        let mut ended = live.end(self.config.for_path(&live.name));
+        let mut ended = live.end(self.config.for_path(&live.name), now);
+        if live.hls.is_some() {
+            self.hls_news.push(stream);
+        }
         let (behind, done): (Vec<_>, Vec<_>) = ended
             .subscribers()
             .partition(|key| self.connections[*key].is_behind(&ended));

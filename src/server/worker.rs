@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use super::mail::{Address, Epoch, Feed, Post, StreamName, WorkerId};
 use super::metrics::Metrics;
 use super::protocol::{Event as PeerEvent, Protocol};
 use super::registry::Registry;
+use crate::http::request::Request;
 use crate::net::timers::Timers;
 use crate::rtmp::session::{self, SessionError};
 
@@ -82,6 +84,10 @@ pub(super) struct Worker {
     pub(super) fed_streams: Vec<usize>,
     /// Ends of grace and of draining, in no order: few at any time.
     pub(super) graces: Vec<(Instant, usize, Epoch)>,
+    /// Streams whose playlist may have changed in this turn; may name one twice.
+    pub(super) hls_news: Vec<usize>,
+    /// When playlists that nobody asks for any more are looked for; `None` while there are none.
+    pub(super) hls_sweep_at: Option<Instant>,
     /// Frames taken since the metrics were last told.
     pub(super) frames: u64,
     pub(super) stream_slots: HashMap<StreamName, usize>,
@@ -138,6 +144,8 @@ impl Worker {
             streams: Slab::new(),
             fed_streams: Vec::new(),
             graces: Vec::new(),
+            hls_news: Vec::new(),
+            hls_sweep_at: None,
             frames: 0,
             stream_slots: HashMap::new(),
             dirty_streams: Vec::new(),
@@ -172,6 +180,7 @@ impl Worker {
             self.serve_queue(now);
             self.take_mail(now);
             self.run_timers(now);
+            self.answer_hls(now);
             self.flush_due(now);
             self.serve_queue(now);
             self.feed_others();
@@ -221,6 +230,9 @@ impl Worker {
         if live.flush_at.is_some() && !mem::replace(&mut live.is_listed, true) {
             self.dirty_streams.push(slot);
         }
+        if live.hls.as_ref().is_some_and(|hls| hls.has_news()) {
+            self.hls_news.push(slot);
+        }
         if live.has_feed_to_send() && self.fed_streams.last() != Some(&slot) {
             self.fed_streams.push(slot);
         }
@@ -234,6 +246,38 @@ impl Worker {
         // It fails only for a worker that has stopped: then everything stops.
         if address.post.post(post).is_ok() && !self.to_wake.contains(&worker) {
             self.to_wake.push(worker);
+        }
+    }
+
+    /// The worker that a live stream's playlist is made on: the same one wherever it is asked for.
+    pub(super) fn home_of_hls(&self, name: &StreamName) -> WorkerId {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let count = u64::try_from(self.addresses.len()).unwrap_or(1).max(1);
+        usize::try_from(hasher.finish() % count).map_or(self.id, WorkerId)
+    }
+
+    /// Hands connection `key` over to another worker, which handles the request as if it had come
+    /// there.
+    pub(super) fn hand_over(&mut self, key: usize, to: WorkerId, request: &Request) {
+        let Some(address) = self.addresses.get(to.0) else {
+            return;
+        };
+        let Some(mut connection) = self.connections.try_remove(key) else {
+            return;
+        };
+        let peer = connection.peer;
+        log::debug!("{peer}: goes from worker {} to {}", self.id.0, to.0);
+        if let Err(error) = self.poll.registry().deregister(&mut connection.socket) {
+            log::debug!("{peer}: cannot be unwatched: {error}");
+        }
+        self.shared.admission.relocate(self.id, to);
+        let post = Post::Moved(Box::new(connection), Box::new(request.clone()));
+        if address.post.post(post).is_err() {
+            // It has stopped: then everything stops.
+            self.shared.admission.release(peer.ip(), to);
+        } else if !self.to_wake.contains(&to) {
+            self.to_wake.push(to);
         }
     }
 
@@ -323,6 +367,7 @@ impl Worker {
             .chain(flush)
             .chain(self.graces.iter().map(|(at, ..)| *at))
             .chain(self.leave_at)
+            .chain(self.hls_sweep_at)
             .min()?;
         let left = next.saturating_duration_since(Instant::now());
         // The poll's clock ticks in milliseconds: rounding up keeps it from spinning just before.
@@ -404,6 +449,14 @@ impl Worker {
             self.close_gently(key, now);
         }
         self.send(key, now)?;
+        // With the end of a long answer the next request is due, or the end of the connection.
+        self.handle_requests(key, now);
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(());
+        };
+        if connection.closing == Closing::No && connection.protocol.is_done() {
+            self.close_gently(key, now);
+        }
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(());
         };
@@ -542,6 +595,7 @@ impl Worker {
         }
         self.guarded(None, now, |worker| {
             worker.end_graces(now);
+            worker.sweep_hls(now);
             Ok(())
         });
     }
@@ -569,6 +623,10 @@ impl Worker {
             self.refuse_waiting(key, now);
             return Ok(());
         }
+        if self.give_up_held(key, now) {
+            return Ok(());
+        }
+        let connection = &mut self.connections[key];
         let outcome = connection.protocol.handle_timeout(now);
         self.queue(key);
         match outcome {
@@ -646,6 +704,7 @@ impl Worker {
         self.say_notes(key);
         self.on_publisher_vanished(key, now);
         self.leave_stream(key, "left");
+        self.forget_held(key);
         if let Some(mut connection) = self.connections.try_remove(key) {
             if let Err(error) = self.poll.registry().deregister(&mut connection.socket) {
                 log::debug!("{peer}: cannot be unwatched: {error}");

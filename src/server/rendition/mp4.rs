@@ -7,12 +7,9 @@ use std::sync::Arc;
 
 use super::{Wrap, whole};
 use crate::broadcast::{Frame, FrameFlags, Slot, Track};
-use crate::media::flv::{self, Form, HevcForm, TagKind};
+use crate::media::flv::TagKind;
 use crate::media::fmp4::{LiveMuxer, Piece, PieceKind};
 use crate::server::framing;
-
-/// Of several tracks the first one, under names that the muxer knows.
-const FORM: Form = Form::Legacy(Some(HevcForm::Enhanced));
 
 /// Writes frames as fragments.
 #[derive(Debug)]
@@ -38,7 +35,7 @@ impl Mp4Maker {
     /// fragments of earlier frames with the one that completes the tracks.
     pub(super) fn make(&mut self, frame: &Arc<Frame>, out: &mut Vec<Arc<Frame>>) {
         let kind = framing::tag_kind(frame.track());
-        let Some(body) = flv::convert(frame.body(), kind, FORM).into_body(frame.body()) else {
+        let Some(body) = framing::mp4_body(frame) else {
             return;
         };
         let base = *self.base.get_or_insert_with(|| frame.dts());
