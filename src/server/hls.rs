@@ -160,8 +160,8 @@ impl Hls {
         // A header may be much older than what comes with it.
         let is_header = frame.flags().standing.is_some();
         let base = match is_header {
-            true => self.base.unwrap_or(frame.dts()),
-            false => *self.base.get_or_insert(frame.dts() - LEAD_MS),
+            true => self.base.unwrap_or_else(|| frame.dts()),
+            false => *self.base.get_or_insert_with(|| frame.dts() - LEAD_MS),
         };
         let dts = frame.dts().saturating_sub(base).max(0);
         let kind = framing::tag_kind(frame.track());
