@@ -21,6 +21,7 @@ mod fmp4_live;
 mod forms;
 mod fuzz_corpus;
 mod hls;
+mod hls_live;
 mod http;
 mod limits;
 mod login;
