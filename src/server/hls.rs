@@ -8,6 +8,7 @@
 
 mod measure;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::measure::Measure;
@@ -87,6 +88,9 @@ pub(super) struct Hls {
     has_news: bool,
     last_request: Instant,
     ended_at: Option<Instant>,
+    /// The playlist as it is, with the query in its addresses: a part that comes is told to all who
+    /// wait for it at once.
+    playlist: Option<(String, Arc<[u8]>)>,
     /// What was made of one frame; empty in between.
     made: Vec<Piece>,
 }
@@ -108,6 +112,7 @@ impl Hls {
             has_news: false,
             last_request: now,
             ended_at: None,
+            playlist: None,
             made: Vec::new(),
         }
     }
@@ -129,6 +134,7 @@ impl Hls {
             Stage::Measuring(measure) => measure.break_off(),
             Stage::Cutting(segmenter) => self.has_news |= segmenter.discontinuity(),
         }
+        self.playlist = None;
     }
 
     /// What is in force before the frames that come.
@@ -176,7 +182,12 @@ impl Hls {
     fn cut(&mut self, wall_ms: i64) {
         for piece in self.made.drain(..) {
             match &mut self.stage {
-                Stage::Cutting(segmenter) => self.has_news |= segmenter.push(&piece, wall_ms),
+                Stage::Cutting(segmenter) => {
+                    if segmenter.push(&piece, wall_ms) {
+                        self.has_news = true;
+                        self.playlist = None;
+                    }
+                }
                 Stage::Measuring(measure) => {
                     if measure.push(piece, wall_ms) {
                         let segmenter = measure.segmenter(unix_ms());
@@ -203,9 +214,10 @@ impl Hls {
         }
         self.ended_at = Some(now);
         self.has_news = true;
+        self.playlist = None;
     }
 
-    fn answer(&self, name: &str, asked: Asked, request: &Request) -> Answer {
+    fn answer(&mut self, name: &str, asked: Asked, request: &Request) -> Answer {
         let segmenter = match &self.stage {
             Stage::Cutting(segmenter) => segmenter,
             Stage::Measuring(_) if self.ended_at.is_some() => return Answer::Nothing,
@@ -220,15 +232,11 @@ impl Hls {
             Asked::Playlist(sequence, part) => match segmenter.reload(sequence, part) {
                 Reload::Wait => Answer::Wait,
                 Reload::Wrong => Answer::Wrong,
-                Reload::Ready => {
-                    let key = name.rsplit('/').next().unwrap_or_default();
-                    let text = segmenter.playlist(key, &passed_on(&request.target));
-                    Answer::File(File {
-                        media_type: "application/vnd.apple.mpegurl",
-                        caching: Caching::Never,
-                        pieces: vec![text.into_bytes().into()],
-                    })
-                }
+                Reload::Ready => Answer::File(File {
+                    media_type: "application/vnd.apple.mpegurl",
+                    caching: Caching::Never,
+                    pieces: vec![self.playlist(name, &request.target)],
+                }),
             },
             Asked::Piece(piece) => match segmenter.find(piece) {
                 Found::NotYet => Answer::Wait,
@@ -240,6 +248,36 @@ impl Hls {
                 }),
             },
         }
+    }
+
+    /// Whether a request that waits is to wait on.
+    fn is_to_wait(&self, asked: Asked) -> bool {
+        match (&self.stage, asked) {
+            (Stage::Measuring(_), _) => self.ended_at.is_none(),
+            (Stage::Cutting(segmenter), Asked::Playlist(sequence, part)) => {
+                segmenter.reload(sequence, part) == Reload::Wait
+            }
+            (Stage::Cutting(segmenter), Asked::Piece(piece)) => {
+                segmenter.find(piece) == Found::NotYet
+            }
+        }
+    }
+
+    fn playlist(&mut self, name: &str, target: &Target) -> Arc<[u8]> {
+        let query = passed_on(target);
+        if let Some((of_query, text)) = &self.playlist
+            && *of_query == query
+        {
+            return Arc::clone(text);
+        }
+        let key = name.rsplit('/').next().unwrap_or_default();
+        let text = match &self.stage {
+            Stage::Cutting(segmenter) => segmenter.playlist(key, &query),
+            Stage::Measuring(_) => String::new(),
+        };
+        let text: Arc<[u8]> = text.into_bytes().into();
+        self.playlist = Some((query, Arc::clone(&text)));
+        text
     }
 
     /// How long a request may wait.
@@ -405,7 +443,16 @@ impl Worker {
             if !std::mem::take(&mut hls.has_news) {
                 continue;
             }
-            for key in std::mem::take(&mut hls.waiting) {
+            let connections = &mut self.connections;
+            let waiting = std::mem::take(&mut hls.waiting);
+            let (on, due): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|key| {
+                let peer = connections.get_mut(*key);
+                let peer = peer.and_then(|connection| connection.protocol.http());
+                let asked = peer.and_then(|peer| Some(peer.held()?.asked));
+                asked.is_some_and(|asked| hls.is_to_wait(asked))
+            });
+            hls.waiting = on;
+            for key in due {
                 self.retry_held(key, slot, now);
             }
         }

@@ -143,6 +143,9 @@ fn a_playlist_waits_for_what_it_is_asked_for() {
     let publisher = push_on(&server, Sample::BFrames, "live/cam");
     server.process.wait_said(1, ": publishes live/cam");
     let url = server.http_url("live/cam.m3u8");
+    assert_eq!(get(&server.http_url("live/nobody.m3u8")).0, 404);
+    // Only the playlist begins it.
+    assert_eq!(get(&server.http_url("live/cam/0.m4s")).0, 404);
     let first = playlist(&url);
     assert!(first.contains("CAN-BLOCK-RELOAD=YES"), "{first}");
     let (mut sequence, mut part) = hint(&first);

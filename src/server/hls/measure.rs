@@ -115,3 +115,87 @@ impl Measure {
         segmenter
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(kind: PieceKind, len: usize) -> Piece {
+        let bytes = vec![0; len];
+        Piece { kind, bytes }
+    }
+
+    fn init(has_video: bool) -> Piece {
+        let has_audio = !has_video;
+        let kind = PieceKind::Init {
+            has_video,
+            has_audio,
+        };
+        piece(kind, 10)
+    }
+
+    fn frame(track: TagKind, is_keyframe: bool, dts: i64, len: usize) -> Piece {
+        let kind = PieceKind::Fragment {
+            track,
+            is_keyframe,
+            dts,
+            duration: 40,
+        };
+        piece(kind, len)
+    }
+
+    /// Dts of the frame with which enough was known.
+    fn known_at(measure: &mut Measure, frames: impl Iterator<Item = Piece>) -> Option<i64> {
+        for frame in frames {
+            let PieceKind::Fragment { dts, .. } = frame.kind else {
+                continue;
+            };
+            if measure.push(frame, 0) {
+                return Some(dts);
+            }
+        }
+        None
+    }
+
+    fn video(gop: i64, len: usize) -> impl Iterator<Item = Piece> {
+        (0..400).map(move |n| frame(TagKind::Video, n % gop == 0, n * 40, len))
+    }
+
+    #[test]
+    fn a_group_of_pictures_is_enough() {
+        for (gop, len, at) in [
+            (1, 10, 40),
+            (50, 10, 2000),
+            (199, 10, 7960),
+            // Beyond these it does not wait for the end of the group.
+            (300, 10, 8000),
+            (300, 1 << 20, 16 * 40 - 40),
+        ] {
+            let mut measure = Measure::default();
+            assert!(!measure.push(init(true), 0));
+            assert_eq!(known_at(&mut measure, video(gop, len)), Some(at), "{gop}");
+        }
+    }
+
+    #[test]
+    fn sound_is_measured_for_a_second() {
+        let mut measure = Measure::default();
+        assert!(!measure.has_media());
+        measure.push(init(false), 0);
+        let sound = (0..100).map(|n| frame(TagKind::Audio, false, n * 20, 10));
+        assert_eq!(known_at(&mut measure, sound), Some(1000));
+        assert!(measure.has_media());
+        assert_eq!(measure.sound.frame_ms(), Some(20));
+    }
+
+    #[test]
+    fn another_publisher_is_measured_anew() {
+        let mut measure = Measure::default();
+        measure.push(init(true), 0);
+        assert_eq!(known_at(&mut measure, video(100, 10).take(99)), None);
+        measure.break_off();
+        assert!(!measure.has_media() && measure.has_video);
+        assert_eq!(measure.held.len(), 1);
+        assert_eq!(known_at(&mut measure, video(25, 10)), Some(1000));
+    }
+}
