@@ -11,6 +11,7 @@ mod show;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
@@ -91,7 +92,7 @@ pub(super) fn typed(
 }
 
 /// Everything in force, and from where it comes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) config: Config,
     /// Some of it was read from a file.
@@ -114,7 +115,7 @@ enum Source {
 }
 
 /// From where a section for live streams comes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct SectionSource {
     place: String,
     /// Indices into [`KEYS`] of what it says itself.
@@ -277,6 +278,16 @@ impl Settings {
             Ok(settings)
         } else {
             Err(Faults(faults))
+        }
+    }
+
+    /// The configuration for a server, which can tell it. `started_with` is what the server was
+    /// started with, if it runs.
+    pub(super) fn into_config(self, started_with: Option<&Self>) -> Config {
+        let report = show::report(&self, started_with.unwrap_or(&self));
+        Config {
+            report: Arc::new(report),
+            ..self.config
         }
     }
 

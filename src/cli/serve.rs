@@ -61,6 +61,16 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "TIME", value_parser = typed("timers.publisher_grace"))]
     publisher_grace: Option<String>,
 
+    /// Token for the API's changes, such as kick; the environment (MILLSTREAM_API_TOKEN) or the file
+    /// keeps it out of the list of processes [default: none, nobody may change anything]
+    #[arg(long, value_name = "TOKEN", value_parser = typed("api_token"))]
+    api_token: Option<String>,
+
+    /// Who may read from the API without the token: `loopback`, `anybody` or `nobody`
+    /// [default: loopback]
+    #[arg(long, value_name = "WHO", value_parser = typed("api_read"))]
+    api_read: Option<String>,
+
     /// Record each connection, and write those that end in an error to files in this folder;
     /// `millstream replay FILE` tells what happened. They hold all bytes, stream keys included
     /// [default: off]
@@ -76,7 +86,7 @@ pub(super) struct ServeArgs {
 /// Runs the server until SIGINT or SIGTERM.
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let settings = args.settings()?;
-    let server = start(settings.config.clone())?;
+    let server = start(settings.clone().into_config(None))?;
     let stop = server.stop_handle();
     on_signal(move || stop.stop())?;
     if settings.has_file {
@@ -173,7 +183,7 @@ fn reload_on_hangup(
                 }
             };
             let fixed = settings.fixed_differences(&started_with);
-            handle.reload(settings.config);
+            handle.reload(settings.into_config(Some(&started_with)));
             log::info!("the settings were read again");
             if !fixed.is_empty() {
                 log::warn!("these take effect at the next start: {}", fixed.join(", "));
@@ -202,6 +212,8 @@ impl ServeArgs {
             ("takeover", self.takeover.as_ref()),
             ("drain_to", self.drain_to.as_ref()),
             ("timers.publisher_grace", self.publisher_grace.as_ref()),
+            ("api_token", self.api_token.as_ref()),
+            ("api_read", self.api_read.as_ref()),
             ("flight", self.flight.as_ref()),
             ("trace", (!trace.is_empty()).then_some(&trace)),
         ];

@@ -383,7 +383,7 @@ pub enum ConnectionRole {
 }
 
 /// Answer of `GET /api/v1/config`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ConfigReport {
     /// All settings in force, in the order of `millstream config show`. Secrets show as `***`.
     pub settings: Vec<SettingReport>,

@@ -47,7 +47,10 @@ pub enum Denied {
     #[error("the token is wrong")]
     TokenWrong,
     /// Nobody may.
-    #[error("this needs a token, and the server has none configured")]
+    #[error(
+        "this needs a token, and the server has none: set api_token in its configuration file, or \
+         MILLSTREAM_API_TOKEN"
+    )]
     NoToken,
     /// A browser asks for a page of another site.
     #[error("pages of other sites may not ask for this")]

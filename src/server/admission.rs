@@ -69,6 +69,11 @@ impl Admission {
         Ok(WorkerId(index))
     }
 
+    /// Connections that are open.
+    pub(super) fn open(&self) -> usize {
+        self.lock().total
+    }
+
     /// New bounds for the connections to come; nobody is closed.
     pub(super) fn set_limits(&self, limits: ServerLimits) {
         self.lock().limits = limits;

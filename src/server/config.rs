@@ -3,12 +3,16 @@
 //!
 //! Plain values: where they come from (a file, the environment, the command line) is not known here.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::flight::FlightConfig;
 use super::path_pattern::PathPattern;
 use crate::broadcast::LogLimits;
+use crate::http::api::ConfigReport;
+use crate::http::guard::Reads;
 use crate::media::flv::HevcForm;
 use crate::net::socket::Liveness;
 use crate::rtmp::session;
@@ -31,6 +35,11 @@ pub struct Config {
     pub limits: ServerLimits,
     /// Timers above the protocol.
     pub timers: ServerTimers,
+    /// Who may use the API.
+    pub api: ApiConfig,
+    /// The settings as their configuration file has them, for who asks; of no effect. Empty if
+    /// they come from elsewhere.
+    pub report: Arc<ConfigReport>,
     /// When the kernel gives a silent peer up.
     pub liveness: Liveness,
     /// What is recorded of connections that end in an error. Not changed by a reload.
@@ -54,6 +63,8 @@ impl Default for Config {
             drain_to: None,
             limits: ServerLimits::default(),
             timers: ServerTimers::default(),
+            api: ApiConfig::default(),
+            report: Arc::default(),
             liveness: Liveness::default(),
             flight: FlightConfig::default(),
             trace: Vec::new(),
@@ -75,6 +86,25 @@ impl Config {
             .filter(|rule| rule.pattern.matches(name))
             .max_by_key(|rule| rule.pattern.specificity())
             .map_or(self.path, |rule| rule.config)
+    }
+}
+
+/// Who may use the API.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct ApiConfig {
+    /// Who has it may do everything; without one nobody may change anything.
+    pub token: Option<String>,
+    /// Who may read without it.
+    pub reads: Reads,
+}
+
+/// Without the token, which is a secret.
+impl fmt::Debug for ApiConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiConfig")
+            .field("has_token", &self.token.is_some())
+            .field("reads", &self.reads)
+            .finish()
     }
 }
 

@@ -10,6 +10,7 @@ use mio::net::TcpStream;
 
 use super::flight::Recorder;
 use super::live_stream::LiveStream;
+use super::mail::StreamName;
 use super::notes::Notes;
 use super::path_pattern::PathPattern;
 use super::protocol::Protocol;
@@ -24,6 +25,9 @@ use crate::rtmp::chunk::MessageStreamId;
 
 /// Writes of one connection in one go, so that a join burst starves nobody.
 const WRITES_MAX: usize = 16;
+
+/// Of what a peer calls itself.
+const SOFTWARE_CHARS_MAX: usize = 200;
 
 /// A `play` that waits for its live stream.
 #[derive(Debug)]
@@ -55,9 +59,18 @@ pub(super) enum Closing {
 /// A connection, on one worker at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// Unique in the server, and never used again.
+    pub(super) id: u64,
     pub(super) socket: TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) protocol: Protocol,
+    pub(super) connected: Instant,
+    /// What the peer calls itself.
+    pub(super) software: Option<Box<str>>,
+    /// The live stream whose playlist or segments it asked for, and when last.
+    pub(super) hls: Option<(StreamName, Instant)>,
+    pub(super) bytes_received: u64,
+    pub(super) bytes_sent: u64,
     pub(super) app: Box<str>,
     pub(super) tc_url: Box<str>,
     /// What it can read, by what it declared.
@@ -100,15 +113,23 @@ pub(super) struct Sent {
 
 impl Connection {
     pub(super) fn new(
+        id: u64,
         socket: TcpStream,
         peer: SocketAddr,
         protocol: Protocol,
         generation: u64,
+        now: Instant,
     ) -> Self {
         Self {
+            id,
             socket,
             peer,
             protocol,
+            connected: now,
+            software: None,
+            hls: None,
+            bytes_received: 0,
+            bytes_sent: 0,
             app: Box::default(),
             tc_url: Box::default(),
             form: Form::Legacy(None),
@@ -186,6 +207,7 @@ impl Connection {
                     // A short read has emptied the socket, and the next bytes raise a new edge;
                     // but the end of the stream may have come with these bytes.
                     self.can_read = count == buffer.len() || self.is_read_closed;
+                    self.bytes_received += count as u64;
                     return Ok(Some(count));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -236,6 +258,7 @@ impl Connection {
             };
             self.note_progress(written, now);
             sent.bytes += written;
+            self.bytes_sent += written as u64;
         }
         sent.has_more = self.can_write;
         Ok(sent)
@@ -428,6 +451,14 @@ impl Connection {
             (false, _) => Some(now),
         };
     }
+}
+
+/// What a peer calls itself, within bounds and without control characters; `None` for nothing.
+pub(super) fn software(text: &str) -> Option<Box<str>> {
+    let plain = text.chars().filter(|c| !c.is_control());
+    let text: String = plain.take(SOFTWARE_CHARS_MAX).collect();
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.into())
 }
 
 fn write_slices(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Closing;
+use super::api::{Question, Tally};
+use super::connection::{Closing, software};
 use super::mail::StreamName;
 use super::rendition::{Output, Wrap};
 use super::worker::Worker;
+use crate::http::api::StreamReport;
 use crate::http::request::{Method, Request, RequestLimits, RequestReader, Version};
 use crate::http::response::{self, Access, ErrorForm, Framing, Head};
 use crate::http::route::{Container, Route};
@@ -59,6 +61,8 @@ enum State {
     Held(Box<Held>),
     /// A body is on its way.
     Sending(Sending),
+    /// What was asked for comes together.
+    Asking,
     /// What is in the output is the last.
     Done,
 }
@@ -95,13 +99,13 @@ impl HttpPeer {
     /// Takes bytes from the socket.
     pub(super) fn handle_input(&mut self, input: &[u8]) {
         match &mut self.state {
-            State::Idle(_) | State::Held(_) | State::Sending(_)
+            State::Idle(_) | State::Held(_) | State::Sending(_) | State::Asking
                 if self.input.len() + input.len() > PIPELINED_BYTES_MAX =>
             {
                 let detail = "too much came before the answer";
                 self.refuse(Status::BadRequest, detail, Version::Http11);
             }
-            State::Idle(_) | State::Held(_) | State::Sending(_) => {
+            State::Idle(_) | State::Held(_) | State::Sending(_) | State::Asking => {
                 self.input.extend_from_slice(input);
             }
             State::Viewing(viewing) => {
@@ -149,7 +153,7 @@ impl HttpPeer {
             State::Idle(until) => Some(until),
             State::Held(ref held) => Some(held.until),
             State::Sending(ref sending) => Some(sending.until),
-            State::Viewing(_) | State::Done => None,
+            State::Viewing(_) | State::Asking | State::Done => None,
         }
     }
 
@@ -163,6 +167,16 @@ impl HttpPeer {
             self.state = after_answer(sending.keeps, now);
         }
         bytes
+    }
+
+    /// The request waits, until [`Self::be_answered`].
+    pub(super) fn ask(&mut self) {
+        self.state = State::Asking;
+    }
+
+    /// What was asked for is there, and to be answered now.
+    pub(super) fn be_answered(&mut self, now: Instant) {
+        self.state = State::Idle(now + REQUEST_TIMEOUT);
     }
 
     /// The request waits, until [`Self::release`].
@@ -301,7 +315,14 @@ fn answer_frames(frames: &mut FrameReader, mut input: &[u8], out: &mut Vec<u8>) 
 impl Worker {
     /// Acts on a request of connection `key`.
     pub(super) fn handle_request(&mut self, key: usize, request: &Request, now: Instant) {
-        let connection = &self.connections[key];
+        // Who is to leave asks no more.
+        let mut last_request = self.is_draining().then(|| request.clone());
+        if let Some(request) = &mut last_request {
+            request.is_keep_alive = false;
+        }
+        let request = last_request.as_ref().unwrap_or(request);
+        let connection = &mut self.connections[key];
+        connection.software = request.field("user-agent").and_then(software);
         log::debug!(
             "{}: {} {:?}, {:?}",
             connection.peer,
@@ -318,10 +339,11 @@ impl Worker {
             return self.answer(key, request, &head, &[], now);
         }
         if !route.methods().contains(&request.method) {
+            let form = form_of(request);
             let (head, body) = response::error(
                 Status::MethodNotAllowed,
                 "not with this method",
-                ErrorForm::Text,
+                form,
                 access_of(&route),
             );
             let head = head.field("Allow", response::method_names(route.methods()));
@@ -331,15 +353,18 @@ impl Worker {
             Route::Live { name, container } => {
                 self.view(key, &name.into(), container, request, now);
             }
-            Route::Playlist(_) | Route::HlsFile { .. } => self.handle_hls(key, route, request, now),
+            Route::Playlist(ref name) | Route::HlsFile { ref name, .. } => {
+                self.connections[key].hls = Some((name.as_str().into(), now));
+                self.handle_hls(key, route, request, now);
+            }
+            Route::Api(route) => self.handle_api(key, route, request, now),
             Route::Still(name) => self.show_still(key, &name.into(), request, now),
             Route::Health => {
                 self.answer_text(key, request, "text/plain; charset=utf-8", "ok\n", now)
             }
             Route::Metrics => {
-                let uptime = self.uptime(now);
-                let text = exposition::of(&self.shared.metrics, uptime);
-                self.answer_text(key, request, exposition::MEDIA_TYPE, &text, now);
+                let has_streams = self.may_read(key, request).is_ok();
+                self.ask(key, Question::Metrics { has_streams }, request, now);
             }
             _ => self.answer_error(key, request, Status::NotFound, "nothing is here", now),
         }
@@ -404,6 +429,21 @@ impl Worker {
         }
     }
 
+    /// Answers with the counters and with what is so now.
+    pub(super) fn answer_metrics(
+        &mut self,
+        key: usize,
+        request: &Request,
+        tally: &Tally,
+        streams: &[StreamReport],
+        now: Instant,
+    ) {
+        let mut text = exposition::of(&self.shared.metrics, self.uptime(now));
+        exposition::put_tally(&mut text, tally);
+        exposition::put_streams(&mut text, streams);
+        self.answer_text(key, request, exposition::MEDIA_TYPE, &text, now);
+    }
+
     /// Sends what lies ready.
     pub(super) fn answer_file(&mut self, key: usize, request: &Request, file: File, now: Instant) {
         if let Some(peer) = self.connections[key].protocol.http() {
@@ -411,13 +451,20 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, key: usize, request: &Request, head: &Head, body: &[u8], now: Instant) {
+    pub(super) fn answer(
+        &mut self,
+        key: usize,
+        request: &Request,
+        head: &Head,
+        body: &[u8],
+        now: Instant,
+    ) {
         if let Some(peer) = self.connections[key].protocol.http() {
             peer.respond(request, head, body, now);
         }
     }
 
-    fn answer_text(
+    pub(super) fn answer_text(
         &mut self,
         key: usize,
         request: &Request,
@@ -438,8 +485,25 @@ impl Worker {
         detail: &str,
         now: Instant,
     ) {
-        let (head, body) = response::error(status, detail, ErrorForm::Text, Access::Shared);
+        let (form, access) = match form_of(request) {
+            ErrorForm::Json => (ErrorForm::Json, Access::Own),
+            ErrorForm::Text => (ErrorForm::Text, Access::Shared),
+        };
+        let (head, body) = response::error(status, detail, form, access);
         self.answer(key, request, &head, &body, now);
+    }
+}
+
+/// How errors are written for who asks this.
+fn form_of(request: &Request) -> ErrorForm {
+    match request
+        .target
+        .segments
+        .first()
+        .is_some_and(|first| first == "api")
+    {
+        true => ErrorForm::Json,
+        false => ErrorForm::Text,
     }
 }
 

@@ -5,9 +5,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -16,6 +15,7 @@ use super::config::Config;
 use super::flight::{FlightThread, Flights};
 use super::mail::{Address, Port, Post, WorkerId};
 use super::metrics::Metrics;
+use super::stop::StopHandle;
 use super::worker::{Shared, WAKER, Worker};
 use crate::net::mailbox::Mailbox;
 use crate::net::socket;
@@ -26,6 +26,9 @@ const FEED_CAPACITY: usize = 4096;
 
 /// How long accepting rests when the process is out of file descriptors.
 const OUT_OF_DESCRIPTORS_PAUSE: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether somebody is left of those that a drained server lets stay.
+const DRAIN_LOOK: Duration = Duration::from_millis(100);
 
 /// Connections accepted in one go before the workers are looked at again.
 const ACCEPTS_MAX: usize = 256;
@@ -69,27 +72,6 @@ pub struct Server {
     flights: Option<FlightThread>,
 }
 
-/// Stops a server from another thread.
-#[derive(Debug, Clone)]
-pub struct StopHandle {
-    waker: Arc<Waker>,
-    is_stopping: Arc<AtomicBool>,
-}
-
-impl StopHandle {
-    /// Tells the server to say goodbye to everybody; [`Server::wait`] returns when it has.
-    pub fn stop(&self) {
-        self.is_stopping.store(true, Ordering::Release);
-        if let Err(error) = self.waker.wake() {
-            log::error!("cannot wake the listener: {error}");
-        }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.is_stopping.load(Ordering::Acquire)
-    }
-}
-
 /// Gives a running server new settings, from another thread.
 #[derive(Debug, Clone)]
 pub struct ReloadHandle {
@@ -128,10 +110,7 @@ impl Server {
     /// [`StartError`]: an address is taken or not ours, or the system is out of threads.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let poll = Poll::new()?;
-        let stop = StopHandle {
-            waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
-            is_stopping: Arc::default(),
-        };
+        let stop = StopHandle::new(&poll)?;
         let mut listeners = Vec::new();
         let rtmp = config.rtmp.iter().map(|address| (*address, Port::Rtmp));
         let http = config.http.iter().map(|address| (*address, Port::Http));
@@ -160,7 +139,11 @@ impl Server {
         };
         let (rtmp, http) = (bound_for(Port::Rtmp), bound_for(Port::Http));
         let (flights, flight_thread) = start_flights(&config)?.unzip();
-        let shared = Arc::new(Shared::new(&config, flights));
+        let bound = listeners
+            .iter()
+            .map(|listener| (listener.port, listener.address));
+        let bound = bound.collect();
+        let shared = Arc::new(Shared::new(&config, flights, stop.clone(), bound));
         let config = Arc::new(config);
         let (mailboxes, workers) = start_workers(&shared, &config)?;
         let reload = ReloadHandle {
@@ -317,12 +300,34 @@ impl Acceptor {
                 }
                 return;
             }
+            if let Some(until) = self.stop.drain_until() {
+                patience = Some(self.drain(until));
+                continue;
+            }
             // Readiness is edge-triggered and accepting is bounded: look at all of them.
             patience = None;
             for index in 0..self.listeners.len() {
                 patience = patience.max(self.accept_from(index));
             }
         }
+    }
+
+    /// Takes nobody new, and stops when nobody is left; the answer is when to look again.
+    fn drain(&mut self, until: Instant) -> Duration {
+        if !self.listeners.is_empty() {
+            // Who connects from now on is refused by the system, and goes elsewhere.
+            self.listeners.clear();
+            for address in &self.mailboxes {
+                if address.post.send(Post::Drain).is_err() {
+                    log::debug!("a worker had stopped already");
+                }
+            }
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || self.shared.admission.open() == 0 {
+            self.stop.stop();
+        }
+        left.clamp(Duration::from_millis(1), DRAIN_LOOK)
     }
 
     /// Accepts what waits; the answer is how long to rest before the next try, if it must be tried

@@ -2,13 +2,17 @@
 //! workers are fed.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::config::{Flush, PathConfig};
+use super::framing::tag_kind;
 use super::hls::Hls;
 use super::mail::{Address, Epoch, Feed, FeedContent, StreamName, WorkerId};
+use super::registry::whole_ms;
 use super::rendition::{Output, Rendition};
 use crate::broadcast::{Frame, FrameSeq, Headers, JoinPoint, Log, Prelude, Track};
+use crate::media::vitals::Vitals;
+use crate::rtmp::timestamp::Mend;
 
 /// Where the frames come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,10 @@ pub(super) struct LiveStream {
     /// Connections whose `play` waits for a publisher.
     pub(super) waiting: Vec<usize>,
     fed_workers: Vec<FedWorker>,
+    /// How it is doing, where it is published.
+    pub(super) vitals: Option<Box<Vitals>>,
+    /// When it began, where it is published: since the server's start.
+    pub(super) began: Duration,
     /// When what is in the log must leave for the subscribers.
     pub(super) flush_at: Option<Instant>,
     /// Whether the worker has it in its list of those to flush.
@@ -72,6 +80,8 @@ impl LiveStream {
             hls: None,
             waiting: Vec::new(),
             fed_workers: Vec::new(),
+            vitals: None,
+            began: Duration::ZERO,
             flush_at: None,
             is_listed: false,
         }
@@ -157,10 +167,45 @@ impl LiveStream {
     /// A new publisher: `audience` is to be fed if it is here.
     pub(super) fn start(&mut self, source: Source, audience: &[WorkerId]) {
         self.source = source;
+        if !matches!(source, Source::Here { .. }) {
+            self.vitals = None;
+        }
         self.break_off();
         self.fed_workers.clear();
         for worker in audience {
             self.add_fed_worker(*worker);
+        }
+    }
+
+    /// The publisher that starts here is measured from now on; what was measured here of the one
+    /// before it goes on. `began` is the live stream's begin; `reconnects_ms` as the registry has
+    /// them.
+    pub(super) fn measure(&mut self, began: Duration, reconnects_ms: &[u64], uptime: Duration) {
+        self.began = began;
+        let now_ms = whole_ms(uptime);
+        let vitals = self
+            .vitals
+            .get_or_insert_with(|| Box::new(Vitals::new(now_ms)));
+        vitals.handle_publisher(now_ms, reconnects_ms);
+    }
+
+    /// Measures a publisher's frame, at `now_ms` since the server's start.
+    pub(super) fn observe(&mut self, frame: &Frame, now_ms: u64) {
+        if let Some(vitals) = &mut self.vitals {
+            let kind = tag_kind(frame.track());
+            vitals.handle_frame(now_ms, kind, frame.dts(), frame.body());
+        }
+    }
+
+    /// Notes a timestamp of the publisher that had to be mended: it was `step_ms` behind the one
+    /// before it.
+    pub(super) fn observe_mend(&mut self, mend: Mend, step_ms: i64, now_ms: u64) {
+        let Some(vitals) = &mut self.vitals else {
+            return;
+        };
+        match mend {
+            Mend::Backwards => vitals.handle_backward_step(),
+            Mend::Outlier | Mend::NewClock => vitals.handle_jump(now_ms, step_ms),
         }
     }
 

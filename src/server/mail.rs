@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 
+use super::api::{Part, Question};
 use super::config::Config;
 use super::connection::Connection;
 use crate::broadcast::{Frame, Prelude};
@@ -61,6 +62,16 @@ pub(super) enum Post {
     Replaced { name: StreamName, epoch: Epoch },
     /// The live stream is over.
     Ended { name: StreamName, epoch: Epoch },
+    /// `asker` wants to know, for its question `ticket`.
+    Report {
+        asker: WorkerId,
+        ticket: u64,
+        question: Arc<Question>,
+    },
+    /// What another worker has to say to our question `ticket`.
+    Reported { ticket: u64, part: Box<Part> },
+    /// The server takes nobody new: who can go on elsewhere is asked to.
+    Drain,
     /// New settings.
     Reload(Arc<Config>),
     /// Say goodbye to everybody and stop.

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod api;
 mod config;
 mod connection;
 mod flight;
@@ -35,13 +36,17 @@ mod registry;
 mod rendition;
 mod requests;
 mod still;
+mod stop;
 mod subscriber;
 mod trace;
 mod worker;
 
-pub use config::{Config, Flush, PathConfig, PathRule, ServerLimits, ServerTimers, Takeover};
+pub use config::{
+    ApiConfig, Config, Flush, PathConfig, PathRule, ServerLimits, ServerTimers, Takeover,
+};
 pub use flight::FlightConfig;
-pub use listener::{ReloadHandle, Server, StartError, StopHandle};
+pub use listener::{ReloadHandle, Server, StartError};
 pub use metrics::{Counter, Metrics};
 pub use notes::{Note, NoteCounters, Noted, Notes};
 pub use path_pattern::{PathPattern, PathPatternError};
+pub use stop::StopHandle;

@@ -82,6 +82,13 @@ impl Worker {
                     self.dismiss(slot, now);
                 }
             }
+            Post::Report {
+                asker,
+                ticket,
+                question,
+            } => self.on_report(asker, ticket, &question, now),
+            Post::Reported { ticket, part } => self.on_reported(ticket, *part, now),
+            Post::Drain => self.on_drain(),
             Post::Reload(config) => {
                 self.session = Arc::new(config.session);
                 self.config = config;
@@ -139,7 +146,8 @@ impl Worker {
         let recorder = flights
             .filter(|_| port == Port::Rtmp)
             .map(|flights| flights.recorder(peer, stream.local_addr(), now));
-        let mut connection = Connection::new(stream, peer, protocol, self.generations);
+        let id = self.shared.next_connection_id();
+        let mut connection = Connection::new(id, stream, peer, protocol, self.generations, now);
         connection.recorder = recorder;
         if port == Port::Rtmp {
             let limits = self.config.session.limits.chunk;
@@ -175,6 +183,18 @@ impl Worker {
             worker.handle_requests(key, now);
             Ok(())
         });
+    }
+
+    /// The server takes nobody new: who can go on elsewhere is sent there.
+    fn on_drain(&mut self) {
+        let Some(server) = self.config.drain_to.clone() else {
+            return;
+        };
+        let all = self.connections.iter_mut();
+        let leaving = all.filter_map(|(key, one)| one.send_to(&server).then_some(key));
+        for key in leaving.collect::<Vec<_>>() {
+            self.queue(key);
+        }
     }
 
     /// Tells everybody that the server stops. Who can go on elsewhere leaves by itself, in the time

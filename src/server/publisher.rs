@@ -32,8 +32,11 @@ pub(super) struct Publisher {
     framer: Framer,
     mender: Mender,
     conduct: Conduct,
-    /// What was wrong with the last message.
-    mend: Option<Mend>,
+    /// What was wrong with the time of the last message, and how far that was behind the one
+    /// before it of its kind.
+    mend: Option<(Mend, i64)>,
+    /// By track: the time of the last message, as it came.
+    last_timestamp: [Option<u32>; 2],
     faults: Faults,
     breaches: Breaches,
 }
@@ -59,6 +62,7 @@ impl Publisher {
             mender: Mender::new(),
             conduct: Conduct::default(),
             mend: None,
+            last_timestamp: [None; 2],
             faults: Faults::default(),
             breaches: Breaches::default(),
         }
@@ -88,11 +92,14 @@ impl Publisher {
             Some(Cow::Owned(body)) => Some(Payload::from(&body[..])),
             None => None,
         };
+        let index = usize::from(kind == MediaKind::Video);
+        let step_ms = self.last_timestamp[index].map_or(0, |last| wrapped_step(last, timestamp));
         let mut make = |payload: Payload| {
             let flags = framing::flags(track, payload.as_slice());
             let Some(slot) = flags.standing else {
                 let stamp = self.timeline.advance(kind, timestamp);
-                self.mend = stamp.mend;
+                self.last_timestamp[index] = Some(timestamp);
+                self.mend = stamp.mend.map(|mend| (mend, step_ms));
                 return Some(self.framer.frame(track, stamp.dts, flags, payload));
             };
             if is_same(in_force, track, slot, &payload) {
@@ -129,9 +136,14 @@ impl Publisher {
             .frame(Track::Data, dts, FrameFlags::default(), payload)
     }
 
+    /// What was wrong with the time of the last message, and its step in milliseconds.
+    pub(super) fn mended(&self) -> Option<(Mend, i64)> {
+        self.mend
+    }
+
     /// What was wrong with the last message.
     pub(super) fn take_notes(&mut self) -> impl Iterator<Item = Note> + use<> {
-        let clock = self.mend.take().map(Note::Clock);
+        let clock = self.mend.take().map(|(mend, _)| Note::Clock(mend));
         let media = mem::take(&mut self.faults).iter().map(Note::Media);
         let breaches = mem::take(&mut self.breaches).into_iter().flatten();
         media.chain(clock).chain(breaches.map(Note::Conduct))
@@ -141,6 +153,11 @@ impl Publisher {
         let newest = self.framer.newest_dts();
         newest.unwrap_or_else(|| self.timeline.start())
     }
+}
+
+/// From one timestamp to another on the wire's 32 bits, the shorter way round.
+fn wrapped_step(from: u32, to: u32) -> i64 {
+    i64::from(to.wrapping_sub(from).cast_signed())
 }
 
 fn is_same(in_force: &Headers, track: Track, slot: Slot, payload: &Payload) -> bool {

@@ -2,12 +2,15 @@
 //!
 //! Control plane only: one lock, taken when somebody publishes, plays or leaves, never per frame.
 
+mod lost;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::lost::LostPublishers;
 use super::config::{PathConfig, Takeover};
 use super::mail::{Epoch, StreamName, WorkerId};
 
@@ -34,7 +37,8 @@ impl Pulse {
     }
 }
 
-fn whole_ms(duration: Duration) -> u64 {
+/// A span as the pulse counts it.
+pub(super) fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -59,6 +63,11 @@ pub(super) struct Grant {
     pub(super) audience: Vec<WorkerId>,
     /// The worker where the name was published before.
     pub(super) previous_home: Option<WorkerId>,
+    /// When the live stream began: since the server's start.
+    pub(super) began: Duration,
+    /// When publishers of this name came after one that was lost, in the last hour, this one too if
+    /// it did: milliseconds since the server's start.
+    pub(super) reconnects_ms: Vec<u64>,
 }
 
 /// The name is taken by a publisher at `address` that sent media `silence` ago.
@@ -76,6 +85,7 @@ struct Registration {
     origin: Option<Origin>,
     pulse: Arc<Pulse>,
     audience: Vec<WorkerId>,
+    began: Duration,
 }
 
 /// The table of live streams.
@@ -88,6 +98,7 @@ pub(super) struct Registry {
 struct Table {
     by_name: HashMap<StreamName, Registration>,
     last_epoch: u64,
+    lost: LostPublishers,
 }
 
 impl Registry {
@@ -102,6 +113,7 @@ impl Registry {
         uptime: Duration,
     ) -> Result<Grant, Busy> {
         let mut table = self.lock();
+        let mut is_takeover = false;
         if let Some(registration) = table.by_name.get(name)
             && let Some(previous) = &registration.origin
         {
@@ -115,11 +127,19 @@ impl Registry {
                 let address = previous.address;
                 return Err(Busy { address, silence });
             }
+            is_takeover = true;
         }
+        if is_takeover {
+            table.lost.lose(name, uptime);
+        }
+        let reconnects_ms = table.lost.find(name, uptime);
         table.last_epoch += 1;
         let epoch = Epoch(table.last_epoch);
         let registration = table.entry(name);
         let previous_home = registration.home.replace(worker);
+        if previous_home.is_none() {
+            registration.began = uptime;
+        }
         let resume_after =
             previous_home.map(|_| registration.pulse.last_dts.load(Ordering::Relaxed));
         registration.epoch = epoch;
@@ -132,13 +152,17 @@ impl Registry {
             resume_after,
             audience: registration.audience.clone(),
             previous_home,
+            began: registration.began,
+            reconnects_ms,
         })
     }
 
     /// The publisher vanished; the name stays where it is until [`Self::end`].
-    pub(super) fn vacate(&self, name: &StreamName, epoch: Epoch) {
-        if let Some(registration) = self.lock().current(name, epoch) {
+    pub(super) fn vacate(&self, name: &StreamName, epoch: Epoch, uptime: Duration) {
+        let mut table = self.lock();
+        if let Some(registration) = table.current(name, epoch) {
             registration.origin = None;
+            table.lost.lose(name, uptime);
         }
     }
 
@@ -198,6 +222,7 @@ impl Table {
                 origin: None,
                 pulse: Arc::default(),
                 audience: Vec::new(),
+                began: Duration::ZERO,
             })
     }
 
@@ -299,11 +324,14 @@ mod tests {
             .publish(&name(), HERE, origin(1, ""), &config, secs(1))
             .unwrap();
         first.pulse.beat(secs(1), 70);
-        registry.vacate(&name(), first.epoch);
+        registry.vacate(&name(), first.epoch, secs(1));
         let second = registry
             .publish(&name(), HERE, origin(1, ""), &config, secs(1))
             .unwrap();
         assert_eq!(second.resume_after, Some(70));
+        assert!(first.reconnects_ms.is_empty());
+        assert_eq!(second.reconnects_ms, [1000]);
+        assert_eq!(second.began, first.began);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::{Closing, Part, Waiting};
+use super::connection::{Closing, Part, Waiting, software};
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Epoch, Post, StreamName};
 use super::publisher::{Made, Publisher};
-use super::registry::Origin;
+use super::registry::{Origin, whole_ms};
 use super::rendition::Output;
 use super::subscriber::Subscriber;
 use super::worker::Worker;
@@ -72,6 +72,7 @@ impl Worker {
         let reads = |fourcc: FourCc| capabilities.reads(fourcc);
         let several_tracks = capabilities.multitrack && capabilities.mod_ex;
         connection.form = Form::for_peer(reads, several_tracks);
+        connection.software = software(&request.flash_version);
         connection.app = request.app.into_boxed_str();
         connection.tc_url = request.tc_url.into_boxed_str();
         if let Some(session) = connection.protocol.rtmp() {
@@ -143,6 +144,7 @@ impl Worker {
             publisher: Some(key),
         };
         self.streams[stream].start(source, &audience);
+        self.streams[stream].measure(grant.began, &grant.reconnects_ms, uptime);
         self.fed_streams.push(stream);
         let publisher = Publisher::new(
             msid,
@@ -306,9 +308,14 @@ impl Worker {
         };
         let slot = part.stream;
         let live = &mut self.streams[slot];
+        let now_ms = whole_ms(now.saturating_duration_since(self.shared.started));
         for frame in make(&mut part.role, live.headers()).into_iter().flatten() {
+            live.observe(&frame, now_ms);
             live.publish(frame, now);
             self.frames += 1;
+        }
+        if let Some((mend, step_ms)) = part.role.mended() {
+            live.observe_mend(mend, step_ms, now_ms);
         }
         let notes = part.role.take_notes();
         self.note_stream(slot);
@@ -330,6 +337,7 @@ impl Worker {
         let Some(part) = self.connections[key].publisher.take() else {
             return;
         };
+        let uptime = self.uptime(now);
         let grace = self.streams[part.stream].config.publisher_grace;
         let epoch = part.role.epoch;
         let name = &part.role.name;
@@ -337,7 +345,7 @@ impl Worker {
         let line =
             format_args!("publisher of {name} vanished; its subscribers are kept for {seconds} s");
         self.connections[key].fail(log::Level::Info, now, line);
-        self.shared.registry.vacate(name, epoch);
+        self.shared.registry.vacate(name, epoch, uptime);
         self.streams[part.stream].source = Source::Here {
             epoch,
             publisher: None,

@@ -39,6 +39,18 @@ pub(super) struct Subscriber {
     /// Video is left out until a keyframe.
     awaits_keyframe: bool,
     is_paused: bool,
+    /// How often it was lapped, and how many frames it missed by that.
+    skips: u64,
+    frames_skipped: u64,
+}
+
+/// How far a subscriber is behind what is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Lag {
+    /// Of stream time.
+    pub(super) ms: u64,
+    /// Of frames.
+    pub(super) bytes: u64,
 }
 
 /// Shared frames in a row that steady subscribers can be sent in one write.
@@ -141,6 +153,8 @@ impl Subscriber {
             is_wanted: [true; 3],
             awaits_keyframe: false,
             is_paused: false,
+            skips: 0,
+            frames_skipped: 0,
         }
     }
 
@@ -148,6 +162,31 @@ impl Subscriber {
     pub(super) fn place(&self) -> Option<FrameSeq> {
         let cursor = self.cursor.filter(|_| !self.is_paused)?;
         Some(cursor.seq)
+    }
+
+    /// How often it was too slow and jumped to a later keyframe, and how many frames it missed.
+    pub(super) fn skips(&self) -> (u64, u64) {
+        (self.skips, self.frames_skipped)
+    }
+
+    /// How far it is behind the end of the log that it reads. Looks at every frame in between.
+    pub(super) fn lag(&self, log: &Log) -> Lag {
+        let rest = self.in_flight.as_ref().map_or(0, InFlight::remaining);
+        let mut lag = Lag {
+            ms: 0,
+            bytes: rest as u64,
+        };
+        let Some(place) = self.place() else {
+            return lag;
+        };
+        let mut first = None;
+        for entry in log.iter_from(place.max(log.first())) {
+            let first = *first.get_or_insert_with(|| entry.frame.dts());
+            let ms = entry.frame.dts().saturating_sub(first);
+            lag.ms = lag.ms.max(u64::try_from(ms).unwrap_or(0));
+            lag.bytes += entry.frame.wire_len() as u64;
+        }
+        lag
     }
 
     /// The frame in flight, if any.
@@ -225,6 +264,9 @@ impl Subscriber {
             if cursor.is_lapped(log) {
                 was_lapped = true;
                 self.skip_forward(log, out, chunk_size);
+                let place = self.cursor.map_or(cursor.seq, |cursor| cursor.seq);
+                self.skips += 1;
+                self.frames_skipped += place.0.saturating_sub(cursor.seq.0);
                 continue;
             }
             let Some(entry) = log.get(cursor.seq) else {

@@ -7,8 +7,10 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
@@ -18,15 +20,18 @@ use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use super::admission::Admission;
+use super::api::Gatherings;
 use super::config::Config;
 use super::connection::{Closing, Connection};
 use super::flight::Flights;
 use super::live_stream::{LiveStream, Source};
-use super::mail::{Address, Epoch, Feed, Post, StreamName, WorkerId};
+use super::mail::{Address, Epoch, Feed, Port, Post, StreamName, WorkerId};
 use super::metrics::Metrics;
 use super::protocol::{Event as PeerEvent, Protocol};
-use super::registry::Registry;
+use super::registry::{Registry, whole_ms};
+use super::stop::StopHandle;
 use crate::http::request::Request;
+use crate::media::vitals::Seconds;
 use crate::net::timers::Timers;
 use crate::rtmp::session::{self, SessionError};
 
@@ -52,22 +57,46 @@ pub(super) struct Shared {
     pub(super) admission: Admission,
     /// Only if connections are to be recorded.
     pub(super) flights: Option<Flights>,
+    pub(super) stop: StopHandle,
+    /// Where it listens, with the ports that the system chose.
+    pub(super) listeners: Vec<(Port, SocketAddr)>,
+    /// Of the last connection.
+    connection_id: AtomicU64,
 }
 
 impl Shared {
-    pub(super) fn new(config: &Config, flights: Option<Flights>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        flights: Option<Flights>,
+        stop: StopHandle,
+        listeners: Vec<(Port, SocketAddr)>,
+    ) -> Self {
         Self {
             registry: Registry::default(),
             metrics: Metrics::default(),
             started: Instant::now(),
             admission: Admission::new(config.limits, config.workers.max(1)),
             flights,
+            stop,
+            listeners,
+            connection_id: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn next_connection_id(&self) -> u64 {
+        self.connection_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
 /// Who an alarm is for: a connection's slot and which user of that slot.
 type AlarmKey = (usize, u64);
+
+/// Bytes of a worker's connections over the last seconds.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    pub(super) received: Seconds,
+    pub(super) sent: Seconds,
+}
 
 /// A worker. Its fields are touched by its own thread only.
 #[derive(Debug)]
@@ -88,6 +117,9 @@ pub(super) struct Worker {
     pub(super) hls_news: Vec<usize>,
     /// When playlists that nobody asks for any more are looked for; `None` while there are none.
     pub(super) hls_sweep_at: Option<Instant>,
+    /// Questions to all workers that wait for their answers.
+    pub(super) gatherings: Gatherings,
+    pub(super) traffic: Traffic,
     /// Frames taken since the metrics were last told.
     pub(super) frames: u64,
     pub(super) stream_slots: HashMap<StreamName, usize>,
@@ -135,6 +167,7 @@ impl Worker {
         feeds: Receiver<Feed>,
         addresses: Vec<Address>,
     ) -> Self {
+        let now_ms = whole_ms(shared.started.elapsed());
         Self {
             id,
             shared,
@@ -146,6 +179,11 @@ impl Worker {
             graces: Vec::new(),
             hls_news: Vec::new(),
             hls_sweep_at: None,
+            gatherings: Gatherings::default(),
+            traffic: Traffic {
+                received: Seconds::new(now_ms),
+                sent: Seconds::new(now_ms),
+            },
             frames: 0,
             stream_slots: HashMap::new(),
             dirty_streams: Vec::new(),
@@ -192,6 +230,28 @@ impl Worker {
 
     pub(super) fn uptime(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.shared.started)
+    }
+
+    /// Milliseconds since the server's start.
+    pub(super) fn now_ms(&self, now: Instant) -> u64 {
+        whole_ms(self.uptime(now))
+    }
+
+    /// All workers of the server.
+    pub(super) fn workers(&self) -> impl Iterator<Item = WorkerId> + use<> {
+        (0..self.addresses.len()).map(WorkerId)
+    }
+
+    /// Whether the server takes nobody new any more.
+    pub(super) fn is_draining(&self) -> bool {
+        self.leave_at.is_some() || self.shared.stop.drain_until().is_some()
+    }
+
+    fn count_sent(&mut self, bytes: u64, now: Instant) {
+        self.shared.metrics.bytes_sent.add(bytes);
+        let now_ms = self.now_ms(now);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.traffic.sent.add(now_ms, bytes);
     }
 
     pub(super) fn chunk_size(&self) -> usize {
@@ -342,7 +402,7 @@ impl Worker {
             self.sending_to = None;
             rendition.flushed(slowest);
         }
-        self.shared.metrics.bytes_sent.add(bytes);
+        self.count_sent(bytes, now);
         if laps > 0 {
             self.shared.metrics.laps.add(laps);
         }
@@ -368,6 +428,7 @@ impl Worker {
             .chain(self.graces.iter().map(|(at, ..)| *at))
             .chain(self.leave_at)
             .chain(self.hls_sweep_at)
+            .chain(self.gatherings.deadline())
             .min()?;
         let left = next.saturating_duration_since(Instant::now());
         // The poll's clock ticks in milliseconds: rounding up keeps it from spinning just before.
@@ -482,6 +543,8 @@ impl Worker {
             Err(error) => return Err(CloseReason::Socket(error)),
         };
         self.shared.metrics.bytes_received.add(count as u64);
+        let now_ms = whole_ms(now.saturating_duration_since(self.shared.started));
+        self.traffic.received.add(now_ms, count);
         if connection.closing != Closing::No {
             return Ok(());
         }
@@ -544,7 +607,7 @@ impl Worker {
         let sent = connection
             .send(log, &mut None, chunk_size, now)
             .map_err(CloseReason::Socket)?;
-        self.shared.metrics.bytes_sent.add(sent.bytes as u64);
+        self.count_sent(sent.bytes as u64, now);
         self.shared.metrics.laps.add(sent.laps);
         if sent.has_more {
             self.queue(key);
@@ -596,6 +659,7 @@ impl Worker {
         self.guarded(None, now, |worker| {
             worker.end_graces(now);
             worker.sweep_hls(now);
+            worker.end_gatherings(now);
             Ok(())
         });
     }

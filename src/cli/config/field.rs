@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::nearest::nearest;
+use crate::http::guard::Reads;
 use crate::media::flv::HevcForm;
 use crate::server::{Flush, PathPattern, Takeover};
 
@@ -30,9 +31,16 @@ pub(super) enum Field<T: 'static> {
     Takeover(Lens<T, Takeover>),
     /// A word.
     Hevc(Lens<T, Option<HevcForm>>),
+    /// A word.
+    Reads(Lens<T, Reads>),
+    /// As [`Text`](Self::Text), and never shown.
+    Secret(Lens<T, Option<String>>, fn(&str) -> Result<(), String>),
     /// Any text that passes the check, which says what else is expected; `""` stands for none.
     Text(Lens<T, Option<String>>, fn(&str) -> Result<(), String>),
 }
+
+/// What is shown instead of a secret.
+pub(super) const HIDDEN: &str = "***";
 
 /// A whole number in one of its types.
 #[derive(Debug)]
@@ -76,6 +84,12 @@ const TAKEOVER_WORDS: [(&str, Takeover); 3] = [
     ("never", Takeover::Never),
 ];
 
+const READS_WORDS: [(&str, Reads); 3] = [
+    ("loopback", Reads::Loopback),
+    ("anybody", Reads::Anybody),
+    ("nobody", Reads::Nobody),
+];
+
 const HEVC_WORDS: [(&str, Option<HevcForm>); 3] = [
     ("as-sent", None),
     ("hvc1", Some(HevcForm::Enhanced)),
@@ -110,7 +124,10 @@ impl<T> Field<T> {
             Self::Flush(lens) => *lens(target) = flush(given)?,
             Self::Takeover(lens) => *lens(target) = word(given, &TAKEOVER_WORDS)?,
             Self::Hevc(lens) => *lens(target) = word(given, &HEVC_WORDS)?,
+            Self::Reads(lens) => *lens(target) = word(given, &READS_WORDS)?,
             Self::Text(lens, check) => *lens(target) = text(given, *check)?,
+            // What is wrong with it is said without it: errors go into logs.
+            Self::Secret(lens, check) => *lens(target) = text(given, *check)?,
         }
         Ok(())
     }
@@ -141,7 +158,12 @@ impl<T> Field<T> {
             },
             Self::Takeover(lens) => quoted(word_of(*lens(target), &TAKEOVER_WORDS)),
             Self::Hevc(lens) => quoted(word_of(*lens(target), &HEVC_WORDS)),
+            Self::Reads(lens) => quoted(word_of(*lens(target), &READS_WORDS)),
             Self::Text(lens, _) => quoted(lens(target).as_deref().unwrap_or_default()),
+            Self::Secret(lens, _) => match lens(target) {
+                Some(_) => quoted(HIDDEN),
+                None => quoted(""),
+            },
         }
     }
 
@@ -156,6 +178,8 @@ impl<T> Field<T> {
             | Self::Flush(_)
             | Self::Takeover(_)
             | Self::Hevc(_)
+            | Self::Reads(_)
+            | Self::Secret(..)
             | Self::Text(..) => None,
         }
     }

@@ -100,6 +100,14 @@ impl Key {
         }
     }
 
+    /// Whether its value is a secret that is set, and is not to be shown.
+    pub(super) fn is_hidden(&self, config: &mut Config) -> bool {
+        match &self.place {
+            Place::Server(Field::Secret(lens, _)) => lens(config).is_some(),
+            _ => false,
+        }
+    }
+
     /// See [`Field::bounds`].
     pub(super) fn bounds(&self) -> Option<(String, String)> {
         match &self.place {
@@ -122,6 +130,15 @@ fn rtmp_server(text: &str) -> Result<(), String> {
         return Err(format!("\"rtmp://HOST[:PORT]\" is expected, not {text:?}"));
     }
     Ok(())
+}
+
+/// What a header can carry (RFC 6750 §2.1, and some more), too long to be guessed.
+fn api_token(text: &str) -> Result<(), String> {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    match (16..=256).contains(&text.len()) && is_visible {
+        true => Ok(()),
+        false => Err("a token of 16 to 256 visible ASCII characters is expected".to_owned()),
+    }
 }
 
 /// Every setting, in the order of `config show`: by sections.
@@ -213,6 +230,21 @@ pub(super) static KEYS: &[Key] = &[
         Field::Patterns(|config| &mut config.trace),
         "Whose conversations the log tells, step by step and with a verdict: patterns for APP/KEY or \
          for the peer's address, such as [\"live/door\", \"192.0.2.*\"]; \"*\" tells all.",
+    ),
+    Key::server(
+        "",
+        "api_token",
+        Field::Secret(|config| &mut config.api.token, api_token),
+        "Who has this token may read everything under /api/v1 and change something there (kick, \
+         drain), with the header Authorization: Bearer TOKEN; 16 to 256 visible characters; \"\": \
+         nobody may change anything.",
+    ),
+    Key::server(
+        "",
+        "api_read",
+        Field::Reads(|config| &mut config.api.reads),
+        "Who may read under /api/v1 without the token: \"loopback\" (programs and browsers on this \
+         machine), \"anybody\" or \"nobody\".",
     ),
     Key::server(
         "limits",

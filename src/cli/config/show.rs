@@ -3,8 +3,9 @@
 
 use super::field::quoted;
 use super::keys::{KEYS, Key, Place, SECTIONS};
-use super::{Settings, Source};
-use crate::server::Config;
+use super::{SectionSource, Settings, Source};
+use crate::http::api::{ConfigReport, PathReport, SettingReport};
+use crate::server::{Config, PathRule};
 
 /// Longest line of a comment.
 const WIDTH: usize = 98;
@@ -36,7 +37,10 @@ pub(super) fn show(settings: &Settings) -> String {
             text.push('\n');
             comment(&mut text, &describe(key, &mut defaults));
             comment_source(&mut text, source);
-            text.push_str(&format!("{} = {}\n", key.name, key.toml(&mut config)));
+            let value = key.toml(&mut config);
+            // The file would set the stars.
+            let hidden = if key.is_hidden(&mut config) { "# " } else { "" };
+            text.push_str(&format!("{hidden}{} = {value}\n", key.name));
         }
     }
     for (rule, source) in config.paths.iter_mut().zip(&settings.sections) {
@@ -54,6 +58,57 @@ pub(super) fn show(settings: &Settings) -> String {
         }
     }
     text
+}
+
+/// The same for the API. `started_with` has the values that a running server keeps.
+pub(super) fn report(settings: &Settings, started_with: &Settings) -> ConfigReport {
+    let mut defaults = Config::default();
+    let mut config = settings.config.clone();
+    let mut kept = started_with.config.clone();
+    let mut entries = Vec::new();
+    for (index, key) in KEYS.iter().enumerate() {
+        let (config, sources) = match key.is_fixed {
+            true => (&mut kept, &started_with.sources),
+            false => (&mut config, &settings.sources),
+        };
+        entries.push(SettingReport {
+            key: key.full_name(),
+            value: key.toml(config),
+            default: key.toml(&mut defaults),
+            source: sources.get(index).map(source_text).unwrap_or_default(),
+        });
+    }
+    let rules = config.paths.iter_mut().zip(&settings.sections);
+    let path = |(rule, section): (&mut PathRule, &SectionSource)| PathReport {
+        pattern: rule.pattern.to_string(),
+        settings: section
+            .keys
+            .iter()
+            .filter_map(|index| KEYS.get(*index))
+            .filter_map(|key| match &key.place {
+                Place::Path(field) => Some(SettingReport {
+                    key: key.full_name(),
+                    value: field.toml(&mut rule.config),
+                    default: field.toml(&mut defaults.path),
+                    source: section.place.clone(),
+                }),
+                Place::Server(_) => None,
+            })
+            .collect(),
+    };
+    ConfigReport {
+        settings: entries,
+        paths: rules.map(path).collect(),
+    }
+}
+
+fn source_text(source: &Source) -> String {
+    match source {
+        Source::Default => "default".to_owned(),
+        Source::File(place) => place.clone(),
+        Source::Environment(name) => name.clone(),
+        Source::CommandLine => "the command line".to_owned(),
+    }
 }
 
 /// What it is, its bounds and its default.

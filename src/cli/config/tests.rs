@@ -458,6 +458,9 @@ fn any_file() -> impl Strategy<Value = String> {
                 Field::Flush(_) => words(&["video", "now", "1ms", "10s", "1234ms"]),
                 Field::Takeover(_) => words(&["same-source", "always", "never"]),
                 Field::Hevc(_) => words(&["as-sent", "hvc1", "codec-12"]),
+                Field::Reads(_) => words(&["loopback", "anybody", "nobody"]),
+                // What is set is not shown.
+                Field::Secret(..) => words(&[""]),
                 Field::Text(..) => words(&["", "rtmp://other", "rtmps://[::1]:19350"]),
             }
         }

@@ -20,9 +20,9 @@ use crate::media::flv::{AudioHeader, AudioPacket, TagKind, VideoHeader, VideoPac
 pub use facts::{AudioFacts, VideoFacts};
 pub use health::{Health, Reason};
 pub use offer::{LeftOut, Offer, Output};
-pub use window::HISTORY_SECONDS;
+pub use window::{HISTORY_SECONDS, Seconds};
 
-use window::{Events, Seconds};
+use window::Events;
 
 /// Frame rate and its jitter are those of so many frames at most: 5 s at 50 frames a second.
 const STEPS_MAX: usize = 250;
@@ -42,9 +42,10 @@ pub struct Vitals {
     bytes: Seconds,
     /// When the last frame of any track came.
     last_ms: u64,
-    publishers: Events,
+    reconnects: Events,
     jumps: Events,
     jump_largest_ms: i64,
+    backward_steps: u64,
     audio_gaps: Events,
 }
 
@@ -102,9 +103,11 @@ pub struct Report {
     pub jumps: u64,
     /// The largest of them, milliseconds; negative: back.
     pub jump_largest_ms: i64,
+    /// Timestamps that went back and were held, since the start.
+    pub backward_steps: u64,
     /// Pauses in the sound, since the start.
     pub audio_gaps: u64,
-    /// Publishers in the last hour besides the first one.
+    /// Publishers in the last hour that came after one that was lost.
     pub reconnects_last_hour: u64,
     /// How it is.
     pub health: Health,
@@ -148,16 +151,21 @@ impl Vitals {
             audio: None,
             bytes: Seconds::new(now_ms),
             last_ms: now_ms,
-            publishers: Events::default(),
+            reconnects: Events::default(),
             jumps: Events::default(),
             jump_largest_ms: 0,
+            backward_steps: 0,
             audio_gaps: Events::default(),
         }
     }
 
-    /// A publisher began, or came back.
-    pub fn handle_publisher(&mut self, now_ms: u64) {
-        self.publishers.add(now_ms);
+    /// A publisher began. `reconnects_ms` is when publishers of this name came after one that had
+    /// been lost, this one too if it did: more than this live stream can know by itself.
+    pub fn handle_publisher(&mut self, now_ms: u64, reconnects_ms: &[u64]) {
+        self.reconnects = Events::default();
+        for time_ms in reconnects_ms {
+            self.reconnects.add(*time_ms);
+        }
         self.last_ms = self.last_ms.max(now_ms);
         // What lies between two publishers is no fault of either.
         if let Some(video) = &mut self.video {
@@ -174,6 +182,11 @@ impl Vitals {
         if distance_ms.unsigned_abs() > self.jump_largest_ms.unsigned_abs() {
             self.jump_largest_ms = distance_ms;
         }
+    }
+
+    /// A timestamp went back a little, and was given the time before it.
+    pub fn handle_backward_step(&mut self) {
+        self.backward_steps = self.backward_steps.saturating_add(1);
     }
 
     /// Takes the next message: `body` is that of an RTMP message or an FLV tag, `dts_ms` its time
@@ -278,6 +291,7 @@ impl Vitals {
             silent_ms: now_ms.saturating_sub(self.last_ms),
             jumps: self.jumps.count(),
             jump_largest_ms: self.jump_largest_ms,
+            backward_steps: self.backward_steps,
             audio_gaps: self.audio_gaps.count(),
             reconnects_last_hour: self.reconnects(now_ms),
             health: Health::of(self.signs(now_ms, &bitrate_history)),
@@ -287,9 +301,7 @@ impl Vitals {
 
     fn reconnects(&self, now_ms: u64) -> u64 {
         let hour = 3_600_000;
-        let recent = self.publishers.count_since(now_ms.saturating_sub(hour));
-        // The first one of all is no reconnect.
-        recent.min(self.publishers.count().saturating_sub(1))
+        self.reconnects.count_since(now_ms.saturating_sub(hour))
     }
 
     fn signs(&self, now_ms: u64, history: &[u64]) -> health::Signs {

@@ -143,14 +143,16 @@ fn sound_that_stops_is_told_from_sound_that_pauses() {
 #[test]
 fn faults_are_forgotten() {
     let (mut vitals, _) = pictures([0].into_iter());
-    vitals.handle_publisher(0);
+    vitals.handle_publisher(0, &[]);
     assert_eq!(vitals.report(0).reconnects_last_hour, 0);
     vitals.handle_jump(1_000, -70_000);
     vitals.handle_jump(1_000, 3_000);
-    vitals.handle_publisher(2_000);
+    vitals.handle_backward_step();
+    vitals.handle_publisher(2_000, &[2_000]);
     let report = vitals.report(2_000);
     assert_eq!(ids(&report), ["timestamp-jumps", "reconnects"]);
     assert_eq!((report.jumps, report.jump_largest_ms), (2, -70_000));
+    assert_eq!(report.backward_steps, 1);
     assert_eq!((report.health.score, report.reconnects_last_hour), (85, 1));
     let keep = |vitals: &mut Vitals, now| vitals.handle_frame(now, TagKind::Video, 0, &video(true));
     keep(&mut vitals, 400_000);
@@ -164,9 +166,9 @@ fn faults_are_forgotten() {
 fn what_lies_between_two_publishers_is_no_gap() {
     let (mut vitals, _) = pictures((0..50).map(|index| index * 40));
     let aac = flv::aac_frame(&[9; 20]);
-    vitals.handle_publisher(0);
+    vitals.handle_publisher(0, &[]);
     vitals.handle_frame(2_000, TagKind::Audio, 2_000, &aac);
-    vitals.handle_publisher(9_000);
+    vitals.handle_publisher(9_000, &[9_000]);
     vitals.handle_frame(9_000, TagKind::Audio, 9_000, &aac);
     vitals.handle_frame(9_000, TagKind::Video, 9_000, &video(true));
     let report = vitals.report(9_000);
@@ -200,7 +202,7 @@ proptest! {
                 1 => vitals.handle_frame(now, TagKind::Audio, dts, &body),
                 2 => vitals.handle_frame(now, TagKind::Video, dts, &video(dts % 2 == 0)),
                 3 => vitals.handle_jump(now, dts),
-                _ => vitals.handle_publisher(now),
+                _ => vitals.handle_publisher(now, &[now]),
             }
         }
         let report = vitals.report(now);

@@ -16,7 +16,7 @@ const EVENTS_MAX: usize = 64;
 
 /// Bytes by the second of arrival.
 #[derive(Debug)]
-pub(super) struct Seconds {
+pub struct Seconds {
     /// The second that is counted in the last place: of the clock, whole.
     last: u64,
     /// At most [`HISTORY_SECONDS`] and the one that is not over.
@@ -24,14 +24,16 @@ pub(super) struct Seconds {
 }
 
 impl Seconds {
-    pub(super) fn new(now_ms: u64) -> Self {
+    /// Counts from now on, milliseconds of a clock that begins anywhere.
+    pub fn new(now_ms: u64) -> Self {
         Self {
             last: now_ms / 1000,
             bytes: VecDeque::from([0]),
         }
     }
 
-    pub(super) fn add(&mut self, now_ms: u64, count: usize) {
+    /// Counts bytes.
+    pub fn add(&mut self, now_ms: u64, count: usize) {
         let behind = self.behind(now_ms);
         if behind > 0 {
             // What is older than the history leaves it, however long nothing came.
@@ -50,7 +52,7 @@ impl Seconds {
     }
 
     /// Bits of each whole second up to now, the oldest first.
-    pub(super) fn history(&self, now_ms: u64) -> Vec<u64> {
+    pub fn history(&self, now_ms: u64) -> Vec<u64> {
         let behind = usize::try_from(self.behind(now_ms)).unwrap_or(usize::MAX);
         let empty = std::iter::repeat_n(0, behind.min(HISTORY_SECONDS + 1));
         let mut bits: VecDeque<u64> = self.bytes.iter().map(|bytes| bytes * 8).collect();
@@ -61,8 +63,8 @@ impl Seconds {
         bits.into_iter().skip(old).collect()
     }
 
-    /// Bits a second of now.
-    pub(super) fn bitrate(&self, now_ms: u64) -> u64 {
+    /// Bits a second of now: over the last whole seconds.
+    pub fn bitrate(&self, now_ms: u64) -> u64 {
         let history = self.history(now_ms);
         mean(history.iter().rev().take(RATE_SECONDS))
     }

@@ -3,11 +3,17 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::http::api::StreamReport;
+use crate::server::api::Tally;
 use crate::server::metrics::Metrics;
 use crate::server::notes::Note;
 
 /// What the text is.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Live streams that are told one by one: what stores the samples keeps a series for each name that
+/// it has ever seen.
+const STREAMS_MAX: usize = 200;
 
 /// All counters. The names, their units and the one label with its few values do not change.
 pub(super) fn of(metrics: &Metrics, uptime: Duration) -> String {
@@ -121,6 +127,92 @@ fn describe(out: &mut String, name: &str, help: &str, kind: &str) {
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     writeln!(out, "{text}").expect("a string takes everything");
+}
+
+/// What is so now of the server as a whole.
+pub(super) fn put_tally(out: &mut String, tally: &Tally) {
+    for (name, help, value) in [
+        (
+            "live_streams",
+            "Live streams with a publisher.",
+            tally.live_streams,
+        ),
+        (
+            "subscribers",
+            "Who receives a live stream, by any protocol.",
+            tally.subscribers,
+        ),
+        ("connections", "Open connections.", tally.connections),
+    ] {
+        describe(out, name, help, "gauge");
+        line(out, format_args!("millstream_{name} {value}"));
+    }
+}
+
+/// What is so now of single live streams, by name: of [`STREAMS_MAX`] at most.
+pub(super) fn put_streams(out: &mut String, streams: &[StreamReport]) {
+    let untold = streams.len().saturating_sub(STREAMS_MAX);
+    let told: Vec<_> = streams
+        .iter()
+        .take(STREAMS_MAX)
+        .map(|stream| (label(&stream.name), stream))
+        .collect();
+    let mut family = |name: &str, help: &str, value: &dyn Fn(&StreamReport) -> Option<f64>| {
+        describe(out, name, help, "gauge");
+        for (label, stream) in &told {
+            if let Some(value) = value(stream) {
+                let sample = format_args!("millstream_{name}{{stream=\"{label}\"}} {value}");
+                line(out, sample);
+            }
+        }
+    };
+    family(
+        "stream_health_score",
+        "100: well. 0: nobody can watch it.",
+        &|stream| Some(stream.health.score.into()),
+    );
+    family(
+        "stream_bits_per_second",
+        "What its publisher sends.",
+        &|stream| Some(float(stream.bitrate)),
+    );
+    family(
+        "stream_frames_per_second",
+        "Of its video, by the timestamps.",
+        &|stream| stream.video.first()?.frame_rate,
+    );
+    family(
+        "stream_gop_seconds",
+        "Between its last two keyframes.",
+        &|stream| stream.video.first()?.gop_seconds,
+    );
+    family(
+        "stream_subscribers",
+        "Who receives it, by any protocol.",
+        &|stream| Some(float(stream.subscriber_count)),
+    );
+    family(
+        "stream_reconnects_last_hour",
+        "How often its publisher was lost and came back.",
+        &|stream| Some(float(stream.publisher.as_ref()?.reconnects_last_hour)),
+    );
+    let help = "Live streams that are left out above.";
+    describe(out, "streams_untold", help, "gauge");
+    line(out, format_args!("millstream_streams_untold {untold}"));
+}
+
+/// Exact up to 2^53; nothing here is larger.
+fn float(value: u64) -> f64 {
+    let high = u32::try_from(value >> 32).unwrap_or(u32::MAX);
+    let low = u32::try_from(value & u64::from(u32::MAX)).unwrap_or(0);
+    f64::from(high) * 4_294_967_296.0 + f64::from(low)
+}
+
+/// The value of a label between its quotes.
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 #[cfg(test)]

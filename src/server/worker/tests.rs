@@ -18,7 +18,12 @@ fn worker() -> (Worker, Mailbox<Post>) {
     let (post, posts) = Mailbox::unbounded(Arc::clone(&waker));
     let (_, feeds) = Mailbox::bounded(1, waker);
     let config = Arc::new(Config::default());
-    let shared = Arc::new(Shared::new(&config, None));
+    let shared = Arc::new(Shared::new(
+        &config,
+        None,
+        StopHandle::new(&poll).unwrap(),
+        Vec::new(),
+    ));
     let worker = Worker::new(WorkerId(0), shared, config, poll, posts, feeds, Vec::new());
     (worker, post)
 }
