@@ -89,7 +89,7 @@ pub(super) fn report(
 
 fn video_report(video: &vitals::VideoReport, metadata: &Metadata) -> VideoReport {
     let facts = video.facts.clone();
-    let seconds = |ms: u64| u32::try_from(ms).map_or(f64::from(u32::MAX), f64::from) / 1000.0;
+    let seconds = |ms: u64| f64::from(u32::try_from(ms).unwrap_or(u32::MAX)) / 1000.0;
     VideoReport {
         track: 0,
         codec: facts.codec.to_string(),
