@@ -110,7 +110,7 @@ impl Server {
     /// [`StartError`]: an address is taken or not ours, or the system is out of threads.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let poll = Poll::new()?;
-        let stop = StopHandle::new(&poll)?;
+        let stop = StopHandle::new(Arc::new(Waker::new(poll.registry(), WAKER)?));
         let mut listeners = Vec::new();
         let rtmp = config.rtmp.iter().map(|address| (*address, Port::Rtmp));
         let http = config.http.iter().map(|address| (*address, Port::Http));

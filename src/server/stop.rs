@@ -1,13 +1,10 @@
 //! The order to stop, and the one to take nobody new.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use mio::{Poll, Waker};
-
-use super::worker::WAKER;
+use mio::Waker;
 
 /// Stops a server from another thread.
 #[derive(Debug, Clone)]
@@ -19,13 +16,13 @@ pub struct StopHandle {
 }
 
 impl StopHandle {
-    /// Orders whoever sleeps in `poll`.
-    pub(super) fn new(poll: &Poll) -> io::Result<Self> {
-        Ok(Self {
-            waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
+    /// Orders whoever is woken by this.
+    pub(super) fn new(waker: Arc<Waker>) -> Self {
+        Self {
+            waker,
             is_stopping: Arc::default(),
             drain_until: Arc::default(),
-        })
+        }
     }
 
     /// Tells the server to say goodbye to everybody; [`Server::wait`](super::Server::wait) returns

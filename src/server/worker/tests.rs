@@ -15,15 +15,11 @@ use crate::server::mail::Port;
 fn worker() -> (Worker, Mailbox<Post>) {
     let poll = Poll::new().unwrap();
     let waker = Arc::new(Waker::new(poll.registry(), WAKER).unwrap());
+    let stop = StopHandle::new(Arc::clone(&waker));
     let (post, posts) = Mailbox::unbounded(Arc::clone(&waker));
     let (_, feeds) = Mailbox::bounded(1, waker);
     let config = Arc::new(Config::default());
-    let shared = Arc::new(Shared::new(
-        &config,
-        None,
-        StopHandle::new(&poll).unwrap(),
-        Vec::new(),
-    ));
+    let shared = Arc::new(Shared::new(&config, None, stop, Vec::new()));
     let worker = Worker::new(WorkerId(0), shared, config, poll, posts, feeds, Vec::new());
     (worker, post)
 }
