@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Clock;
 use super::gathering::Question;
-use super::part::{Part, Viewer};
+use super::part::{Part, Subscribed};
 use crate::http::api::{
     ConnectionsReport, KickReport, ListenerReport, ServerReport, ServerState, StreamDetailReport,
     StreamReport, StreamsReport,
@@ -33,14 +33,14 @@ impl Worker {
             Question::Streams => {
                 let report = StreamsReport {
                     now_unix_ms,
-                    streams: merged(part.streams, &part.viewers),
+                    streams: merged(part.streams, &part.subscribed),
                 };
                 self.answer_json(key, request, Status::Ok, &report, now);
             }
             Question::Stream(_) => {
                 let mut subscribers = part.subscribers;
                 subscribers.sort_by_key(|one| std::cmp::Reverse((one.lag_ms, one.lag_bytes)));
-                let mut streams = merged(part.streams, &part.viewers);
+                let mut streams = merged(part.streams, &part.subscribed);
                 let Some(stream) = streams.pop() else {
                     let detail = "no live stream of that name";
                     return self.api_error(key, request, Status::NotFound, detail, now);
@@ -63,7 +63,7 @@ impl Worker {
             }
             Question::Metrics { .. } => {
                 let tally = part.tally;
-                let streams = merged(part.streams, &part.viewers);
+                let streams = merged(part.streams, &part.subscribed);
                 self.answer_metrics(key, request, &tally, &streams, now);
             }
             Question::Kick(_) => match part.kicked {
@@ -115,7 +115,7 @@ impl Worker {
 }
 
 /// Live streams by name, each once and with those who receive it.
-fn merged(mut streams: Vec<StreamReport>, viewers: &[Viewer]) -> Vec<StreamReport> {
+fn merged(mut streams: Vec<StreamReport>, subscribed: &[Subscribed]) -> Vec<StreamReport> {
     // In the moment of a takeover two workers may say that they have it: who has its publisher is
     // right.
     streams.sort_by(|one, other| {
@@ -125,16 +125,16 @@ fn merged(mut streams: Vec<StreamReport>, viewers: &[Viewer]) -> Vec<StreamRepor
             .then_with(|| key(one).cmp(&key(other)))
     });
     streams.dedup_by(|later, first| later.name == first.name);
-    let mut by_name: HashMap<&str, Vec<&Viewer>> = HashMap::new();
-    for viewer in viewers {
-        by_name.entry(&viewer.name).or_default().push(viewer);
+    let mut by_name: HashMap<&str, Vec<&Subscribed>> = HashMap::new();
+    for one in subscribed {
+        by_name.entry(&one.name).or_default().push(one);
     }
     for stream in &mut streams {
-        for viewer in by_name.get(stream.name.as_str()).into_iter().flatten() {
-            stream.subscriber_count += viewer.count;
+        for one in by_name.get(stream.name.as_str()).into_iter().flatten() {
+            stream.subscriber_count += one.count;
             let forms = stream.outputs.iter_mut();
-            for form in forms.filter(|form| Some(form.kind) == viewer.kind) {
-                form.subscriber_count += viewer.count;
+            for form in forms.filter(|form| Some(form.kind) == one.kind) {
+                form.subscriber_count += one.count;
             }
         }
     }

@@ -26,8 +26,8 @@ pub(in crate::server) struct Part {
     pub(super) tally: Tally,
     /// Those that are published here.
     pub(super) streams: Vec<StreamReport>,
-    /// How many receive which live stream in which form here, one for each connection.
-    pub(super) viewers: Vec<Viewer>,
+    /// How many receive which live stream in which form here; several may be of one form.
+    pub(super) subscribed: Vec<Subscribed>,
     pub(super) subscribers: Vec<SubscriberReport>,
     pub(super) connections: Vec<ConnectionReport>,
     /// The connection that was closed.
@@ -47,7 +47,7 @@ pub(in crate::server) struct Tally {
 
 /// Connections that receive a live stream in a form; `None` is RTMP.
 #[derive(Debug)]
-pub(super) struct Viewer {
+pub(super) struct Subscribed {
     pub(super) name: String,
     pub(super) kind: Option<OutputKind>,
     pub(super) count: u64,
@@ -64,7 +64,7 @@ impl Part {
         tally.bitrate_in += other.tally.bitrate_in;
         tally.bitrate_out += other.tally.bitrate_out;
         self.streams.extend(other.streams);
-        self.viewers.extend(other.viewers);
+        self.subscribed.extend(other.subscribed);
         self.subscribers.extend(other.subscribers);
         self.connections.extend(other.connections);
         self.kicked = self.kicked.or(other.kicked);
@@ -131,8 +131,8 @@ impl Worker {
             if !is_meant(&live.name) || live.is_ended() {
                 continue;
             }
-            part.viewers
-                .extend(live.renditions.iter().map(|rendition| Viewer {
+            part.subscribed
+                .extend(live.renditions.iter().map(|rendition| Subscribed {
                     name: live.name.to_string(),
                     kind: kind_of(rendition.output),
                     count: rendition.subscribers.len() as u64,
@@ -146,7 +146,7 @@ impl Worker {
         }
         for (_, connection) in &self.connections {
             if let Some(name) = hls_name(connection, clock.now).filter(|name| is_meant(name)) {
-                part.viewers.push(Viewer {
+                part.subscribed.push(Subscribed {
                     name: name.to_owned(),
                     kind: Some(OutputKind::Hls),
                     count: 1,
