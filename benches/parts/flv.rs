@@ -1,9 +1,11 @@
-//! FLV: a file read and written, and what the first bytes of each body say.
+//! FLV: a file read and written, what the first bytes of each body say, and what is measured by
+//! them.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use millstream::media::flv::{self, AudioHeader, Reader, Tag, TagKind, VideoHeader};
+use millstream::media::vitals::Vitals;
 
 use crate::allocations;
 use crate::sample::{self, Sample};
@@ -46,7 +48,25 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.bench_function("body headers", |bencher| {
         bencher.iter(|| assert_eq!(keyframes(black_box(&tags)), 1));
     });
+    let mut vitals = Vitals::new(0);
+    let mut start_ms = 0;
+    group.bench_function("vitals", |bencher| {
+        bencher.iter(|| {
+            measure(&mut vitals, black_box(&tags), start_ms);
+            start_ms += 1000;
+        });
+    });
+    let report = vitals.report(start_ms);
+    assert_eq!((report.health.score, report.jumps), (100, 0));
     group.finish();
+}
+
+/// A second more of a live stream, each frame when it is due.
+fn measure(vitals: &mut Vitals, tags: &[Tag], start_ms: u64) {
+    for tag in tags {
+        let now_ms = start_ms + tag.dts.unsigned_abs();
+        vitals.handle_frame(now_ms, tag.kind, now_ms.cast_signed(), &tag.body);
+    }
 }
 
 fn write(samples: &[Sample], file: &mut Vec<u8>) {

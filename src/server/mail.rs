@@ -17,6 +17,7 @@ use super::config::Config;
 use super::connection::Connection;
 use crate::broadcast::{Frame, Prelude};
 use crate::http::request::Request;
+use crate::media::vitals::Vitals;
 use crate::net::mailbox::Mailbox;
 
 /// A live stream's name: app + "/" + stream key.
@@ -58,8 +59,18 @@ pub(super) enum Post {
     Attend { name: StreamName, worker: WorkerId },
     /// `worker` has no subscribers for it any more.
     Leave { name: StreamName, worker: WorkerId },
-    /// The name belongs to a newer publisher; an older one here must go.
-    Replaced { name: StreamName, epoch: Epoch },
+    /// The name belongs to a newer publisher, on worker `home`; an older one here must go.
+    Replaced {
+        name: StreamName,
+        epoch: Epoch,
+        home: WorkerId,
+    },
+    /// What was measured of the publisher that this one has replaced.
+    Measured {
+        name: StreamName,
+        epoch: Epoch,
+        vitals: Box<Vitals>,
+    },
     /// The live stream is over.
     Ended { name: StreamName, epoch: Epoch },
     /// `asker` wants to know, for its question `ticket`.

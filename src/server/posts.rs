@@ -10,7 +10,7 @@ use mio::{Interest, Token};
 use super::connection::Connection;
 use super::http::HttpPeer;
 use super::live_stream::Source;
-use super::mail::{Epoch, Feed, FeedContent, Port, Post, StreamName};
+use super::mail::{Epoch, Feed, FeedContent, Port, Post, StreamName, WorkerId};
 use super::protocol::Protocol;
 use super::trace::Tracer;
 use super::worker::Worker;
@@ -74,7 +74,19 @@ impl Worker {
                     self.streams[slot].remove_fed_worker(worker);
                 }
             }
-            Post::Replaced { name, epoch } => self.on_replaced(&name, epoch, now),
+            Post::Replaced { name, epoch, home } => self.on_replaced(&name, epoch, home, now),
+            Post::Measured {
+                name,
+                epoch,
+                vitals: earlier,
+            } => {
+                if let Some(&slot) = self.stream_slots.get(&name)
+                    && self.streams[slot].epoch() == Some(epoch)
+                    && let Some(vitals) = &mut self.streams[slot].vitals
+                {
+                    vitals.follow(*earlier);
+                }
+            }
             Post::Ended { name, epoch } => {
                 if let Some(&slot) = self.stream_slots.get(&name)
                     && self.streams[slot].source == (Source::Elsewhere { epoch })
@@ -98,7 +110,7 @@ impl Worker {
     }
 
     /// A name published here went to a publisher on another worker.
-    fn on_replaced(&mut self, name: &StreamName, newer: Epoch, now: Instant) {
+    fn on_replaced(&mut self, name: &StreamName, newer: Epoch, home: WorkerId, now: Instant) {
         let Some(&slot) = self.stream_slots.get(name) else {
             return;
         };
@@ -106,6 +118,15 @@ impl Worker {
             return;
         }
         self.evict_publisher(slot, newer, now);
+        if let Some(vitals) = self.streams[slot].vitals.take() {
+            let name = StreamName::clone(name);
+            let measured = Post::Measured {
+                name,
+                epoch: newer,
+                vitals,
+            };
+            self.post(home, measured);
+        }
         self.streams[slot].start(Source::Elsewhere { epoch: newer }, &[]);
         if !self.streams[slot].has_audience() {
             self.forget_stream(slot);

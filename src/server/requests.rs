@@ -128,6 +128,7 @@ impl Worker {
                 Post::Replaced {
                     name: Arc::clone(&name),
                     epoch: grant.epoch,
+                    home: self.id,
                 },
             );
         }

@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod api;
 mod bench;
 mod burst;
 mod cli;

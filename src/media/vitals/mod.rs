@@ -299,6 +299,39 @@ impl Vitals {
         }
     }
 
+    /// Goes on from what was measured elsewhere of the same live stream, up to its publisher's
+    /// loss: by the same clock.
+    pub fn follow(&mut self, earlier: Self) {
+        self.bytes.follow(earlier.bytes);
+        self.jumps.follow(earlier.jumps);
+        if earlier.jump_largest_ms.unsigned_abs() > self.jump_largest_ms.unsigned_abs() {
+            self.jump_largest_ms = earlier.jump_largest_ms;
+        }
+        self.backward_steps = self.backward_steps.saturating_add(earlier.backward_steps);
+        self.audio_gaps.follow(earlier.audio_gaps);
+        match (&mut self.video, earlier.video) {
+            (Some(video), Some(earlier)) => video.follow(earlier),
+            (None, Some(mut earlier)) => {
+                earlier.break_off();
+                self.video = Some(earlier);
+            }
+            (_, None) => {}
+        }
+        match (&mut self.audio, earlier.audio) {
+            (Some(audio), Some(earlier)) => {
+                audio.bytes.follow(earlier.bytes);
+                audio.frames = audio.frames.saturating_add(earlier.frames);
+            }
+            (None, Some(earlier)) => {
+                self.audio = Some(AudioTrack {
+                    last_ms: None,
+                    ..earlier
+                });
+            }
+            (_, None) => {}
+        }
+    }
+
     fn reconnects(&self, now_ms: u64) -> u64 {
         let hour = 3_600_000;
         self.reconnects.count_since(now_ms.saturating_sub(hour))
@@ -348,6 +381,15 @@ impl VideoTrack {
             self.last_gop = Some(Gop { ms, frames });
             self.gop_ms_max = self.gop_ms_max.max(Some(ms));
         }
+    }
+
+    /// Goes on from what was measured elsewhere.
+    fn follow(&mut self, earlier: Self) {
+        self.bytes.follow(earlier.bytes);
+        self.frames = self.frames.saturating_add(earlier.frames);
+        self.keyframes = self.keyframes.saturating_add(earlier.keyframes);
+        self.last_gop = self.last_gop.or(earlier.last_gop);
+        self.gop_ms_max = self.gop_ms_max.max(earlier.gop_ms_max);
     }
 
     /// What comes does not follow from what came.

@@ -186,6 +186,33 @@ fn what_lies_between_two_publishers_is_no_gap() {
     );
 }
 
+#[test]
+fn measurements_go_on_elsewhere() {
+    let aac = flv::aac_frame(&[9; 20]);
+    let (mut one, _) = pictures((0..50).map(|index| index * 40));
+    one.handle_frame(1_900, TagKind::Audio, 1_900, &aac);
+    one.handle_jump(1_900, 70_000);
+    one.handle_backward_step();
+    // Another one takes over before anything has come, and one after something has.
+    let mut empty = Vitals::new(2_500);
+    empty.handle_publisher(2_500, &[2_500]);
+    empty.follow(one);
+    let mut next = Vitals::new(5_000);
+    next.handle_publisher(5_000, &[2_500, 5_000]);
+    next.handle_frame(5_000, TagKind::Video, 2_000, &video(true));
+    next.handle_frame(5_000, TagKind::Audio, 2_000, &aac);
+    next.follow(empty);
+    let report = next.report(6_000);
+    assert_eq!((report.jumps, report.jump_largest_ms), (1, 70_000));
+    assert_eq!((report.backward_steps, report.audio_gaps), (1, 0));
+    assert_eq!(report.reconnects_last_hour, 2);
+    assert_eq!(report.bitrate_history.len(), 6);
+    let video = report.video.unwrap();
+    assert_eq!((video.frames, video.keyframes), (51, 6));
+    assert_eq!(video.gop_ms_max, Some(400));
+    assert_eq!(report.audio.unwrap().frames, 2);
+}
+
 proptest! {
     #[test]
     fn nothing_panics_and_the_score_is_one(

@@ -69,6 +69,17 @@ impl Seconds {
         mean(history.iter().rev().take(RATE_SECONDS))
     }
 
+    /// Goes on from what was counted before, by the same clock.
+    pub(super) fn follow(&mut self, mut earlier: Self) {
+        let old = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
+        let first = (self.last + 1).saturating_sub(old);
+        for (second, bytes) in (first..).zip(&self.bytes) {
+            let count = usize::try_from(*bytes).unwrap_or(usize::MAX);
+            earlier.add(second.saturating_mul(1000), count);
+        }
+        *self = earlier;
+    }
+
     fn behind(&self, now_ms: u64) -> u64 {
         (now_ms / 1000).saturating_sub(self.last)
     }
@@ -103,6 +114,15 @@ impl Events {
             self.times_ms.pop_front();
         }
         self.times_ms.push_back(now_ms);
+    }
+
+    /// Goes on from what was counted before.
+    pub(super) fn follow(&mut self, mut earlier: Self) {
+        let count = self.count.saturating_add(earlier.count);
+        for time_ms in &self.times_ms {
+            earlier.add(*time_ms);
+        }
+        *self = Self { count, ..earlier };
     }
 
     /// All of them.
@@ -154,6 +174,24 @@ mod tests {
         seconds.add(u64::MAX, 1);
         assert_eq!(seconds.history(u64::MAX), vec![0; HISTORY_SECONDS]);
         assert_eq!(seconds.bytes.len(), HISTORY_SECONDS + 1);
+    }
+
+    #[test]
+    fn what_follows_goes_on_from_what_was() {
+        let (mut one, mut next) = (Seconds::new(10_000), Seconds::new(13_000));
+        one.add(10_000, 100);
+        one.add(11_000, 50);
+        next.add(13_000, 25);
+        next.add(14_000, 5);
+        next.follow(one);
+        assert_eq!(next.history(15_000), [800, 400, 0, 200, 40]);
+        let (mut one, mut next) = (Events::default(), Events::default());
+        for time in 0..100 {
+            one.add(time);
+        }
+        next.add(200);
+        next.follow(one);
+        assert_eq!((next.count(), next.count_since(99)), (101, 2));
     }
 
     #[test]

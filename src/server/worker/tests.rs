@@ -1,15 +1,15 @@
 //! A worker without its thread: what a panic of ours costs, and whom.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use mio::Waker;
 
 use super::*;
 use crate::net::mailbox::Mailbox;
-use crate::server::mail::Port;
+use crate::server::api::Part;
 
 /// A worker that nothing else runs, and the sender of its posts.
 fn worker() -> (Worker, Mailbox<Post>) {
@@ -26,15 +26,16 @@ fn worker() -> (Worker, Mailbox<Post>) {
 
 /// A connection that the worker has taken, and the peer's end of it.
 fn connect(worker: &mut Worker, post: &Mailbox<Post>) -> TcpStream {
+    connect_to(Port::Rtmp, worker, post)
+}
+
+fn connect_to(port: Port, worker: &mut Worker, post: &Mailbox<Post>) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (socket, address) = listener.accept().unwrap();
     socket.set_nonblocking(true).unwrap();
     let socket = mio::net::TcpStream::from_std(socket);
-    assert!(
-        post.post(Post::Accepted(socket, address, Port::Rtmp))
-            .is_ok()
-    );
+    assert!(post.post(Post::Accepted(socket, address, port)).is_ok());
     worker.take_mail(Instant::now());
     peer
 }
@@ -75,4 +76,91 @@ fn a_panic_over_the_mail_closes_nobody_and_the_worker_goes_on() {
     let mut second = connect(&mut worker, &post);
     assert!(!is_closed(&mut first) && !is_closed(&mut second));
     assert_eq!(worker.connections.len(), 2);
+}
+
+/// Two mailboxes that nobody looks into.
+fn nobody() -> (Poll, Address, [Receiver<Post>; 1]) {
+    let poll = Poll::new().unwrap();
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER).unwrap());
+    let (post, posts) = Mailbox::unbounded(Arc::clone(&waker));
+    let (feed, _) = Mailbox::bounded(1, waker);
+    (poll, Address { post, feed }, [posts])
+}
+
+#[test]
+fn a_worker_that_hangs_does_not_hang_the_api() {
+    let (mut worker, post) = worker();
+    let (_ours, our_address, _) = nobody();
+    let (_theirs, their_address, [their_posts]) = nobody();
+    worker.addresses = vec![our_address, their_address];
+    let mut asker = connect_to(Port::Http, &mut worker, &post);
+    asker
+        .write_all(b"GET /api/v1/connections HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let now = Instant::now();
+    while worker.gatherings.deadline().is_none() {
+        assert!(now.elapsed() < Duration::from_secs(20));
+        worker.connections[0].can_read = true;
+        worker.queue(0);
+        worker.serve_queue(now);
+    }
+    assert_eq!(worker.patience().unwrap().as_secs(), 0);
+    assert!(matches!(
+        their_posts.try_recv(),
+        Ok(Post::Report {
+            asker: WorkerId(0),
+            ticket: 1,
+            ..
+        })
+    ));
+    worker.run_timers(now + Duration::from_millis(999));
+    worker.serve_queue(now);
+    asker.set_nonblocking(true).unwrap();
+    assert!(asker.read(&mut [0]).is_err());
+    worker.run_timers(now + Duration::from_secs(1));
+    worker.serve_queue(now);
+    asker.set_nonblocking(false).unwrap();
+    let mut answer = [0; 2000];
+    let count = asker.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..count]);
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(answer.contains("\"role\":\"web\""), "{answer}");
+    // What comes late is thrown away.
+    worker.on_reported(1, Part::default(), now);
+    assert!(worker.gatherings.deadline().is_none());
+}
+
+#[test]
+fn few_ask_at_the_same_time() {
+    let (mut worker, post) = worker();
+    let (_ours, our_address, _) = nobody();
+    let (_theirs, their_address, _posts) = nobody();
+    worker.addresses = vec![our_address, their_address];
+    let now = Instant::now();
+    let mut answered = 0;
+    for key in 0..40 {
+        let mut asker = connect_to(Port::Http, &mut worker, &post);
+        asker
+            .write_all(
+                b"GET /api/v1/server HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            )
+            .unwrap();
+        while worker
+            .connections
+            .get(key)
+            .is_some_and(|one| one.bytes_received == 0)
+        {
+            worker.connections[key].can_read = true;
+            worker.queue(key);
+            worker.serve_queue(now);
+        }
+        worker.serve_queue(now);
+        asker.set_nonblocking(true).unwrap();
+        let mut answer = [0; 100];
+        if let Ok(count) = asker.read(&mut answer) {
+            assert!(answer[..count].starts_with(b"HTTP/1.1 503 "));
+            answered += 1;
+        }
+    }
+    assert_eq!(answered, 40 - 32);
 }
