@@ -20,22 +20,27 @@ pub(super) struct DemoArgs {
     /// Address and port of the server; port 0 lets the system choose
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:1935")]
     rtmp: SocketAddr,
+    /// Address and port of the pages; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
+    http: SocketAddr,
 }
 
 /// Runs until SIGINT or SIGTERM.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let config = Config {
         rtmp: vec![args.rtmp],
+        http: vec![args.http],
         ..Config::default()
     };
     let server = serve::start(config)?;
-    let address = *server
-        .rtmp_addresses()
-        .first()
-        .context("the server has no listener")?;
-    let url = format!("rtmp://{}/live/demo", reachable(address));
+    let first = |addresses: &[SocketAddr]| {
+        let address = addresses.first().context("the server has no listener")?;
+        anyhow::Ok(reachable(*address))
+    };
+    let url = format!("rtmp://{}/live/demo", first(server.rtmp_addresses())?);
+    let pages = format!("http://{}/", first(server.http_addresses())?);
     serve::announce(&server);
-    invite(&url);
+    invite(&pages, &url);
     let mut reactor = Reactor::new()?;
     let (stopper, stop) = (reactor.stopper().clone(), server.stop_handle());
     serve::on_signal(move || {
@@ -58,9 +63,14 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
 
 /// What to type to see it.
 #[allow(clippy::print_stdout, reason = "the command line is what prints")]
-fn invite(url: &str) {
+fn invite(pages: &str, url: &str) {
     println!(
-        "A test stream is being pushed to {url}. Watch it with one of
+        "A test stream is being pushed to {url}. See it in a browser:
+
+    {pages}watch/live/demo    the moving picture, with sound
+    {pages}                   all live streams
+
+or with one of
 
     ffplay -fflags nobuffer {url}
     vlc {url}

@@ -15,6 +15,7 @@ pub mod api;
 pub mod chunked;
 pub mod escape;
 pub mod guard;
+pub mod pages;
 pub mod range;
 pub mod request;
 pub mod response;

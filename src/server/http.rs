@@ -8,6 +8,7 @@ use super::mail::StreamName;
 use super::rendition::{Output, Wrap};
 use super::worker::Worker;
 use crate::http::api::StreamReport;
+use crate::http::pages::{self, Asset};
 use crate::http::request::{Method, Request, RequestLimits, RequestReader, Version};
 use crate::http::response::{self, Access, ErrorForm, Framing, Head};
 use crate::http::route::{Container, Route};
@@ -358,6 +359,9 @@ impl Worker {
                 self.handle_hls(key, route, request, now);
             }
             Route::Api(route) => self.handle_api(key, route, request, now),
+            Route::Dashboard => self.answer_page(key, request, Some(&pages::DASHBOARD), now),
+            Route::Watch(_) => self.answer_page(key, request, Some(&pages::WATCH), now),
+            Route::Asset(file) => self.answer_page(key, request, Asset::named(&file), now),
             Route::Still(name) => self.show_still(key, &name.into(), request, now),
             Route::Health => {
                 self.answer_text(key, request, "text/plain; charset=utf-8", "ok\n", now)
@@ -449,6 +453,14 @@ impl Worker {
         if let Some(peer) = self.connections[key].protocol.http() {
             peer.respond_with(request, file, now);
         }
+    }
+
+    fn answer_page(&mut self, key: usize, request: &Request, asset: Option<&Asset>, now: Instant) {
+        let Some(asset) = asset else {
+            return self.answer_error(key, request, Status::NotFound, "nothing is here", now);
+        };
+        let (head, body) = asset.answer(request);
+        self.answer(key, request, &head, body, now);
     }
 
     pub(super) fn answer(

@@ -384,14 +384,14 @@ fn the_address_is_taken() {
     let address = listener.local_addr().unwrap().to_string();
     for command in ["serve", "demo"] {
         assert_fails(
-            &[command, "--rtmp", &address],
+            &[command, "--rtmp", &address, "--http", "127.0.0.1:0"],
             &[&address, "already", "--rtmp"],
         );
+        assert_fails(
+            &[command, "--rtmp", "127.0.0.1:0", "--http", &address],
+            &[&address, "already", "--http"],
+        );
     }
-    assert_fails(
-        &["serve", "--rtmp", "127.0.0.1:0", "--http", &address],
-        &[&address, "already", "--http"],
-    );
     // TEST-NET-1 (RFC 5737): no machine has it.
     assert_fails(
         &["serve", "--rtmp", "192.0.2.1:1935"],
@@ -574,10 +574,18 @@ fn pull_ends_after_its_duration() {
 
 #[test]
 fn the_demo_can_be_pulled_and_stopped() {
-    let demo = Process::millstream("demo", ["demo", "--rtmp", "127.0.0.1:0"]);
+    let demo = Process::millstream(
+        "demo",
+        ["demo", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+    );
     let line = demo.wait_stdout("where it is", |line| line.contains("/live/demo."));
     let url = line.split_whitespace().find(|w| w.starts_with("rtmp://"));
     let url = url.unwrap().trim_end_matches('.');
+    let line = demo.wait_stdout("its page", |line| line.contains("/watch/live/demo"));
+    let page = line.split_whitespace().next().unwrap();
+    let fetched = Command::new("curl").args(["-sf", page]).output().unwrap();
+    let text = String::from_utf8(fetched.stdout).unwrap();
+    assert!(text.contains("<script type=\"module\""), "{page}: {text}");
     let dir = TempDir::new();
     let playing = Player::Pull.start(url, dir.path());
     playing.wait_written(50_000);

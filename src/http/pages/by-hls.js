@@ -1,0 +1,71 @@
+// Lets the browser play HLS by itself: Safari, iPhones, and whoever else knows it.
+
+const PLAYLIST = 'application/vnd.apple.mpegurl';
+const CHECK_MS = 500;
+/** The picture may stand still for so long. */
+const STILL_MS = 12_000;
+
+export const isThere = () => document.createElement('video').canPlayType(PLAYLIST) !== '';
+
+export class ByHls {
+	constructor({ video, path, report }) {
+		this.video = video;
+		this.report = report;
+		this.aborter = new AbortController();
+		this.open(`${path}.m3u8`);
+	}
+
+	stop() {
+		this.aborter.abort();
+		clearInterval(this.timer);
+		this.video.removeAttribute('src');
+		this.video.load();
+	}
+
+	/** How far the picture is behind the end of the playlist, seconds. */
+	get delay() {
+		const { seekable, currentTime } = this.video;
+		return seekable.length ? Math.max(0, seekable.end(seekable.length - 1) - currentTime) : null;
+	}
+
+	async open(url) {
+		const { video, report } = this;
+		const { signal } = this.aborter;
+		try {
+			// A video does not tell why it has no source; this does.
+			const answer = await fetch(url, { signal, cache: 'no-store' });
+			if (!answer.ok) {
+				report.lost(answer.status === 404 ? 'Nobody publishes this live stream' : `The server answers ${answer.status}`);
+				return;
+			}
+		} catch {
+			if (!signal.aborted) report.lost('The server cannot be reached');
+			return;
+		}
+		if (signal.aborted) return;
+		let time = -1;
+		let movedAt = performance.now();
+		this.timer = setInterval(() => {
+			if (video.currentTime !== time && video.readyState > 1) {
+				time = video.currentTime;
+				movedAt = performance.now();
+				report.playing();
+			} else if (performance.now() - movedAt > STILL_MS && !video.paused) {
+				report.lost('Nothing comes any more');
+			}
+		}, CHECK_MS);
+		video.addEventListener('error', () => {
+			if (video.error?.code === 4) report.unsupported('this stream as HLS', true);
+			else report.lost('The browser could not play it', true);
+		}, { signal });
+		report.sound(true);
+		video.src = url;
+		this.play();
+	}
+
+	play() {
+		this.video.play().catch((error) => {
+			if (error.name === 'NotAllowedError') this.report.needsGesture(() => this.play());
+		});
+	}
+}
