@@ -3,9 +3,9 @@
 //! ```text
 //! /            dashboard.html ─┐
 //! /watch/...   watch.html ─────┴─► page.css, icon.svg
-//!                                  dashboard.js ─► words.js
+//!                                  dashboard.js ─► words.js, by-video.js
 //!                                  watch.js ─► words.js, by-webcodecs.js, by-media-source.js, by-hls.js
-//!                                                             └─► codecs.js, feed.js ◄┘
+//!                                                             └─► codecs.js, feed.js, by-video.js ◄┘
 //! ```
 //! Nothing in them is of another origin, and nothing is put into them here: they learn the name of
 //! a live stream from their own address and show it as text. A browser keeps them and asks each
@@ -47,7 +47,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Everything that is under `/assets/`.
-static ASSETS: [Asset; 10] = [
+static ASSETS: [Asset; 11] = [
     asset!("page.css", "text/css; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
     asset!("dashboard.js", SCRIPT),
@@ -58,6 +58,7 @@ static ASSETS: [Asset; 10] = [
     asset!("by-webcodecs.js", SCRIPT),
     asset!("by-media-source.js", SCRIPT),
     asset!("by-hls.js", SCRIPT),
+    asset!("by-video.js", SCRIPT),
 ];
 
 impl Asset {
@@ -83,16 +84,15 @@ impl Asset {
     /// has a copy.
     pub fn answer(&self, request: &Request) -> (Head, &'static [u8]) {
         let etag = format!("\"{:016x}\"", self.hash);
-        let has_copy = request.has_copy(&etag);
-        let head = match has_copy {
-            true => Head::new(Status::NotModified, Framing::Nothing, Access::Page),
-            false => {
-                let length = Framing::Length(self.bytes.len() as u64);
-                Head::new(Status::Ok, length, Access::Page).content_type(self.media_type)
-            }
+        let (head, body): (Head, &[u8]) = if request.has_copy(&etag) {
+            let head = Head::new(Status::NotModified, Framing::Nothing, Access::Page);
+            (head, &[])
+        } else {
+            let length = Framing::Length(self.bytes.len() as u64);
+            let head = Head::new(Status::Ok, length, Access::Page).content_type(self.media_type);
+            (head, self.bytes)
         };
-        let head = head.caching(Caching::Revalidated).field("ETag", etag);
-        (head, if has_copy { &[] } else { self.bytes })
+        (head.caching(Caching::Revalidated).field("ETag", etag), body)
     }
 }
 

@@ -1,5 +1,8 @@
 // Lets the browser play HLS by itself: Safari, iPhones, and whoever else knows it.
 
+import { empty, play } from './by-video.js';
+import { refusalWords } from './feed.js';
+
 const PLAYLIST = 'application/vnd.apple.mpegurl';
 const CHECK_MS = 500;
 /** The picture may stand still for so long. */
@@ -18,8 +21,7 @@ export class ByHls {
 	stop() {
 		this.aborter.abort();
 		clearInterval(this.timer);
-		this.video.removeAttribute('src');
-		this.video.load();
+		empty(this.video);
 	}
 
 	/** How far the picture is behind the end of the playlist, seconds. */
@@ -35,7 +37,7 @@ export class ByHls {
 			// A video does not tell why it has no source; this does.
 			const answer = await fetch(url, { signal, cache: 'no-store' });
 			if (!answer.ok) {
-				report.lost(answer.status === 404 ? 'Nobody publishes this live stream' : `The server answers ${answer.status}`);
+				report.lost(refusalWords(answer.status));
 				return;
 			}
 		} catch {
@@ -55,17 +57,11 @@ export class ByHls {
 			}
 		}, CHECK_MS);
 		video.addEventListener('error', () => {
-			if (video.error?.code === 4) report.unsupported('this stream as HLS', true);
+			if (video.error?.code === 4) report.unsupported('this stream as HLS');
 			else report.lost('The browser could not play it', true);
 		}, { signal });
 		report.sound(true);
 		video.src = url;
-		this.play();
-	}
-
-	play() {
-		this.video.play().catch((error) => {
-			if (error.name === 'NotAllowedError') this.report.needsGesture(() => this.play());
-		});
+		play(video, report);
 	}
 }

@@ -1,5 +1,6 @@
 // Plays endless MP4 with Media Source Extensions, a fraction of a second behind its end.
 
+import { empty, play } from './by-video.js';
 import { BoxReader, label, readTracks, trackOf } from './codecs.js';
 import { Feed } from './feed.js';
 
@@ -39,22 +40,15 @@ export class ByMediaSource {
 		video.addEventListener('error', () => report.lost('The browser could not decode it', true), { signal });
 		this.timer = setInterval(() => this.check(), CHECK_MS);
 		this.feed = new Feed(`${path}.mp4`, (bytes) => this.take(bytes), (why) => report.lost(why));
-		this.play();
+		play(video, report);
 	}
 
 	stop() {
 		this.aborter.abort();
 		clearInterval(this.timer);
 		this.feed.close();
-		this.video.removeAttribute('src');
-		this.video.load();
+		empty(this.video);
 		URL.revokeObjectURL(this.url);
-	}
-
-	play() {
-		this.video.play().catch((error) => {
-			if (error.name === 'NotAllowedError') this.report.needsGesture(() => this.play());
-		});
 	}
 
 	/** How far the picture is behind what has arrived, seconds. */
@@ -80,7 +74,7 @@ export class ByMediaSource {
 		const refused = all.filter((track) => !known.includes(track));
 		const refusedVideo = refused.find((track) => track.isVideo);
 		if (refusedVideo || known.length === 0) {
-			this.report.unsupported(refusedVideo ? label(refusedVideo.fourCc) : 'this sound', Boolean(refusedVideo));
+			this.report.unsupported(refusedVideo ? label(refusedVideo.fourCc) : 'this sound');
 			return false;
 		}
 		for (const track of refused) {

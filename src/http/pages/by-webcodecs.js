@@ -121,7 +121,7 @@ export class ByWebCodecs {
 		const answer = codec && (await VideoDecoder.isConfigSupported(wanted).catch(() => null));
 		if (this.isOver) return;
 		if (!answer?.supported) {
-			this.report.unsupported(label(fourCc), true);
+			this.report.unsupported(label(fourCc));
 			return;
 		}
 		if (this.decoder?.state === 'configured') await this.decoder.flush().catch(() => {});
@@ -190,8 +190,7 @@ class Sound {
 
 	stop() {
 		this.isOver = true;
-		close(this.decoder);
-		this.output?.close();
+		this.close();
 	}
 
 	set(isOn, volume) {

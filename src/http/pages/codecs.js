@@ -83,7 +83,7 @@ const names = {
 		while (constraints.at(-1) === 0) constraints.pop();
 		const level = `${config[1] & 0x20 ? 'H' : 'L'}${config[12]}`;
 		const all = [`hvc1`, `${space}${config[1] & 0x1f}`, flags.toString(16), level];
-		return [...all, ...constraints.map((byte) => byte.toString(16))].join('.').toLowerCase().replace(/\.([lh])(\d)/, (_, tier, digit) => `.${tier.toUpperCase()}${digit}`);
+		return [...all, ...constraints.map((byte) => byte.toString(16))].join('.');
 	},
 	av1(config) {
 		const depth = config[2] & 0x40 ? (config[2] & 0x20 ? 12 : 10) : 8;

@@ -1,5 +1,6 @@
 // The dashboard: a tile for each live stream, kept up to date from the API.
 
+import { empty } from './by-video.js';
 import { Refused, ask, audioWords, bitrate, byId, count, keepToken, rtmpOrigin, say, showHealth, showReasons, toPath, videoWords } from './words.js';
 
 const POLL_MS = 2000;
@@ -75,8 +76,7 @@ class Tile {
 		} catch {
 			throw new Error(`This browser cannot show ${this.codec ?? 'this codec'}`);
 		} finally {
-			loader.removeAttribute('src');
-			loader.load();
+			empty(loader);
 			URL.revokeObjectURL(url);
 		}
 	}

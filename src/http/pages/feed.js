@@ -9,6 +9,9 @@ const SILENCE_MS = 15_000;
 /** The server holds a request for a while when nobody publishes yet. */
 const OPENING_MS = 40_000;
 
+/** What a status says to somebody who wants to see a live stream. */
+export const refusalWords = (status) => (status === 404 ? 'Nobody publishes this live stream' : `The server answers ${status}`);
+
 let isBodyNext = false;
 
 /** Calls `onBytes` with pieces as they come, and `onEnd` once, with a text for a person. */
@@ -76,8 +79,7 @@ export class Feed {
 		try {
 			const answer = await fetch(path, { signal: this.aborter.signal, cache: 'no-store' });
 			if (!answer.ok) {
-				const isMissing = answer.status === 404;
-				this.end(isMissing ? 'Nobody publishes this live stream' : `The server answers ${answer.status}`);
+				this.end(refusalWords(answer.status));
 				return;
 			}
 			const reader = answer.body.getReader();

@@ -66,8 +66,6 @@ const fn walk(mut file: &[u8], out: &mut [u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, reason = "tests")]
-
     use super::*;
 
     #[test]

@@ -35,6 +35,8 @@ const state = {
 	way: null,
 	player: null,
 	refused: new Set(),
+	/** What the last way refused, in words. */
+	what: null,
 	faults: 0,
 	tries: 0,
 	retry: 0,
@@ -129,7 +131,7 @@ function lost(text, isDecoder = false) {
 	state.faults = isDecoder ? state.faults + 1 : 0;
 	if (state.faults > DECODER_FAULTS_MAX) {
 		state.faults = 0;
-		unsupported('what this camera sends', true);
+		unsupported('what this camera sends');
 		return;
 	}
 	if (!isDecoder) state.refused.clear();
