@@ -12,6 +12,7 @@
 
 mod api;
 mod bench;
+mod browser;
 mod burst;
 mod cli;
 mod config;
