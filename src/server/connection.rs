@@ -79,6 +79,8 @@ pub(super) struct Connection {
     pub(super) subscriber: Option<Part<Subscriber>>,
     pub(super) waiting: Option<Part<Waiting>>,
     pub(super) closing: Closing,
+    /// What it published or played was ended by itself: that it leaves is no fault, in whatever way.
+    pub(super) has_ended: bool,
     /// Rules that the peer broke.
     pub(super) notes: Notes,
     /// Keeps what passes, if connections are recorded.
@@ -137,6 +139,7 @@ impl Connection {
             subscriber: None,
             waiting: None,
             closing: Closing::No,
+            has_ended: false,
             notes: Notes::default(),
             recorder: None,
             tracer: None,

@@ -52,7 +52,10 @@ impl Worker {
                 });
             }
             ServerEvent::Unpublished(_) => self.on_unpublished(key, now),
-            ServerEvent::PlayStopped(_) => self.leave_stream(key, "stopped"),
+            ServerEvent::PlayStopped(_) => {
+                self.leave_stream(key, "stopped");
+                self.connections[key].has_ended = true;
+            }
             ServerEvent::Paused(_, is_paused) => self.on_paused(key, is_paused),
             ServerEvent::Receive(_, kind, is_wanted) => self.on_receive(key, kind, is_wanted),
             // Said when it is counted, with all others: `note_session`.
@@ -162,6 +165,7 @@ impl Worker {
         if let Some(recorder) = &mut connection.recorder {
             recorder.served();
         }
+        connection.has_ended = false;
         connection.publisher = Some(Part {
             stream,
             role: Box::new(publisher),
@@ -260,6 +264,7 @@ impl Worker {
     ) {
         let chunk_size = self.chunk_size();
         let connection = &mut self.connections[key];
+        connection.has_ended = false;
         connection.protocol.accept_play(now, msid, output);
         if let Some(recorder) = &mut connection.recorder {
             recorder.served();
@@ -329,6 +334,7 @@ impl Worker {
     fn on_unpublished(&mut self, key: usize, now: Instant) {
         if let Some(part) = self.connections[key].publisher.take() {
             log::info!("{}: ended {}", self.connections[key].peer, part.role.name);
+            self.connections[key].has_ended = true;
             self.end_stream(part.stream, part.role.epoch, now);
         }
     }

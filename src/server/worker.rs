@@ -749,7 +749,7 @@ impl Worker {
                     format_args!("closed: took nothing for {seconds} s"),
                 );
             }
-            CloseReason::Socket(error) if !is_closing => {
+            CloseReason::Socket(error) if !is_closing && !connection.has_ended => {
                 connection.fail(info, now, format_args!("connection lost: {error}"));
             }
             CloseReason::Finished if !is_closing && was_for_nothing => {

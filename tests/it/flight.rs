@@ -205,6 +205,15 @@ fn who_leaves_without_a_word_or_says_goodbye() {
         .start(&Sample::BFrames.path(), &recording.server.url("live/film"))
         .succeed();
     RawPeer::publish(port, "live", "cam").unpublish("cam");
+    // ffmpeg does not wait for the answer to its goodbye: what it has not read resets the connection.
+    let mut peer = RawPeer::publish(port, "live", "hasty");
+    let address = peer.socket.local_addr().unwrap();
+    peer.say_goodbye("hasty");
+    peer.command(0, "createStream", 6.0, &[5], &[]);
+    assert_eq!(peer.socket.peek(&mut [0]).unwrap(), 1);
+    drop(peer);
+    let closed = format!("{address}: closed");
+    recording.server.process.wait_said(1, &closed);
     // Gave up before it asked for anything.
     let mut peer = RawPeer::open(port, "live");
     peer.socket.shutdown(Shutdown::Write).unwrap();

@@ -133,6 +133,12 @@ impl RawPeer {
     /// FCUnpublish, deleteStream and the server's word for it, then closes.
     #[track_caller]
     pub(crate) fn unpublish(mut self, key: &str) {
+        self.say_goodbye(key);
+    }
+
+    /// The same, and stays connected.
+    #[track_caller]
+    pub(crate) fn say_goodbye(&mut self, key: &str) {
         self.command(0, "FCUnpublish", 4.0, &[5], &string(key));
         let one = [&[0], 1.0_f64.to_be_bytes().as_slice()].concat();
         self.command(0, "deleteStream", 5.0, &[5], &one);
