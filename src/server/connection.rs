@@ -102,6 +102,10 @@ pub(super) struct Connection {
     output: Vec<u8>,
     output_sent: usize,
     pub(super) is_queued: bool,
+    /// Of a publisher that nobody watches: its socket is read every now and then, not at each edge.
+    pub(super) is_dozing: bool,
+    /// Of a publisher: it does not doze before then.
+    pub(super) awake_until: Option<Instant>,
 }
 
 /// What came of an attempt to send.
@@ -152,6 +156,8 @@ impl Connection {
             output: Vec::new(),
             output_sent: 0,
             is_queued: false,
+            is_dozing: false,
+            awake_until: None,
         }
     }
 

@@ -296,6 +296,11 @@ impl LiveStream {
         }
     }
 
+    /// Whether another worker wants the frames.
+    pub(super) fn has_fed_workers(&self) -> bool {
+        !self.fed_workers.is_empty()
+    }
+
     /// Another worker wants no more frames.
     pub(super) fn remove_fed_worker(&mut self, worker: WorkerId) {
         self.fed_workers.retain(|other| other.worker != worker);

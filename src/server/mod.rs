@@ -19,6 +19,7 @@ mod admission;
 mod api;
 mod config;
 mod connection;
+mod doze;
 mod flight;
 mod framing;
 mod hls;

@@ -66,6 +66,7 @@ impl Worker {
                     && matches!(self.streams[slot].source, Source::Here { .. })
                 {
                     self.streams[slot].add_fed_worker(worker);
+                    self.rouse_publisher(slot);
                     self.fed_streams.push(slot);
                 }
             }

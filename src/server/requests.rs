@@ -170,6 +170,7 @@ impl Worker {
             stream,
             role: Box::new(publisher),
         });
+        self.keep_awake(key, now);
         self.shared.metrics.publishes.add(1);
         let verb = if grant.resume_after.is_some() {
             "goes on with"
@@ -235,6 +236,7 @@ impl Worker {
         if self.streams[stream].has_audience() {
             return;
         }
+        self.rouse_publisher(stream);
         let name = Arc::clone(&self.streams[stream].name);
         let home = self.shared.registry.attend(&name, self.id);
         if let Some(home) = home.filter(|home| *home != self.id) {

@@ -23,6 +23,7 @@ use super::admission::Admission;
 use super::api::Gatherings;
 use super::config::Config;
 use super::connection::{Closing, Connection};
+use super::doze::Dozers;
 use super::flight::Flights;
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Address, Epoch, Feed, Port, Post, StreamName, WorkerId};
@@ -130,6 +131,8 @@ pub(super) struct Worker {
     /// The connection that is being sent to: whom to close if that panics.
     sending_to: Option<usize>,
     timers: Timers<AlarmKey>,
+    /// Publishers that nobody watches.
+    pub(super) dozers: Dozers,
     pub(super) generations: u64,
     pub(super) poll: Poll,
     pub(super) posts: Receiver<Post>,
@@ -190,6 +193,7 @@ impl Worker {
             queue: Vec::new(),
             sending_to: None,
             timers: Timers::new(),
+            dozers: Dozers::default(),
             generations: 0,
             poll,
             posts,
@@ -212,20 +216,26 @@ impl Worker {
                 return;
             }
             let now = Instant::now();
-            for event in &events {
-                self.on_readiness(event);
-            }
-            self.serve_queue(now);
-            self.take_mail(now);
-            self.run_timers(now);
-            self.answer_hls(now);
-            self.flush_due(now);
-            self.serve_queue(now);
-            self.feed_others();
+            self.take_turn(&events, now);
             if self.has_left(now) {
                 return;
             }
         }
+    }
+
+    /// Does what is to be done now.
+    pub(super) fn take_turn(&mut self, events: &Events, now: Instant) {
+        for event in events {
+            self.on_readiness(event);
+        }
+        self.read_dozers(now);
+        self.serve_queue(now);
+        self.take_mail(now);
+        self.run_timers(now);
+        self.answer_hls(now);
+        self.flush_due(now);
+        self.serve_queue(now);
+        self.feed_others();
     }
 
     pub(super) fn uptime(&self, now: Instant) -> Duration {
@@ -429,6 +439,7 @@ impl Worker {
             .chain(self.leave_at)
             .chain(self.hls_sweep_at)
             .chain(self.gatherings.deadline())
+            .chain(self.dozers.deadline())
             .min()?;
         let left = next.saturating_duration_since(Instant::now());
         // The poll's clock ticks in milliseconds: rounding up keeps it from spinning just before.
@@ -526,6 +537,7 @@ impl Worker {
         if connection.can_read && connection.unsent_replies() <= limit {
             self.queue(key);
         }
+        self.doze_or_wake(key, now);
         Ok(())
     }
 
@@ -770,6 +782,9 @@ impl Worker {
         self.leave_stream(key, "left");
         self.forget_held(key);
         if let Some(mut connection) = self.connections.try_remove(key) {
+            if connection.is_dozing {
+                self.dozers.remove(key);
+            }
             if let Err(error) = self.poll.registry().deregister(&mut connection.socket) {
                 log::debug!("{peer}: cannot be unwatched: {error}");
             }
@@ -831,6 +846,9 @@ fn panic_cause(panic: &(dyn Any + Send)) -> String {
         .unwrap_or("panic without a message")
         .to_owned()
 }
+
+#[cfg(test)]
+pub(super) mod testing;
 
 #[cfg(test)]
 mod tests;
