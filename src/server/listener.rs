@@ -333,10 +333,26 @@ impl Acceptor {
     /// Accepts what waits; the answer is how long to rest before the next try, if it must be tried
     /// again without an event.
     fn accept_from(&self, index: usize) -> Option<Duration> {
+        let listener = self.listeners.get(index)?;
+        let mut to_wake = vec![false; self.mailboxes.len()];
+        let pause = self.accept(listener, &mut to_wake);
+        // Once for all that came together: in a storm a wake-up costs as much as an accept.
+        for (address, _) in self.mailboxes.iter().zip(to_wake).filter(|(_, wake)| *wake) {
+            address.post.wake();
+        }
+        pause
+    }
+
+    fn accept(&self, listener: &Listener, to_wake: &mut [bool]) -> Option<Duration> {
         for _ in 0..ACCEPTS_MAX {
-            let listener = self.listeners.get(index)?;
             match listener.socket.accept() {
-                Ok((socket, peer)) => self.place(socket, peer, listener.port),
+                Ok((socket, peer)) => {
+                    if let Some(worker) = self.place(socket, peer, listener.port)
+                        && let Some(wake) = to_wake.get_mut(worker.0)
+                    {
+                        *wake = true;
+                    }
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return None,
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
@@ -350,22 +366,24 @@ impl Acceptor {
         Some(Duration::ZERO)
     }
 
-    fn place(&self, socket: TcpStream, peer: SocketAddr, port: Port) {
+    /// Posts a connection to a worker, which is to be woken.
+    fn place(&self, socket: TcpStream, peer: SocketAddr, port: Port) -> Option<WorkerId> {
         let worker = match self.shared.admission.admit(peer.ip()) {
             Ok(worker) => worker,
             Err(full) => {
                 self.shared.metrics.connections_refused.add(1);
                 log::warn!("{peer}: refused: {full}");
-                return;
+                return None;
             }
         };
         self.shared.metrics.connections.add(1);
         let posted = self.mailboxes.get(worker.0).is_some_and(|address| {
             let post = Post::Accepted(socket, peer, port);
-            address.post.send(post).is_ok()
+            address.post.post(post).is_ok()
         });
         if !posted {
             log::error!("{peer}: refused: its worker has stopped");
         }
+        posted.then_some(worker)
     }
 }

@@ -224,10 +224,15 @@ fn digests_lie_inside_their_block_wherever_the_offset_bytes_put_them() {
             let mut block = [value; BLOCK_BYTES];
             block[11] = extra;
             block[775] = extra;
+            digest::put_version(&mut block, Side::Client);
             digest::put_digest(&mut block, layout, Side::Client);
             let (found, _) = digest::find(&block, Side::Client).unwrap();
             assert_eq!(found, layout);
             assert_eq!(digest::find(&block, Side::Server), None);
+            // Without a version it is filler that happens to look like one.
+            block[4..8].fill(0);
+            digest::put_digest(&mut block, layout, Side::Client);
+            assert_eq!(digest::find(&block, Side::Client), None);
         }
     }
 }
