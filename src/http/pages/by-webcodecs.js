@@ -14,6 +14,8 @@ const UNDECODED_MAX = 60;
 const STEP_MS = 5000;
 /** Sound has to be handed over a little before it is heard. */
 const SOUND_LEAD_MS = 20;
+/** Nobody notices sound that is behind its picture by so much (EBU R37): no picture waits for it. */
+const SOUND_BEHIND_MS = 60;
 /** Sound that is off by more is put in place, seconds. */
 const SOUND_OFF_S = 0.08;
 
@@ -22,31 +24,40 @@ export const isThere = () => isSecureContext && 'VideoDecoder' in globalThis;
 /** Says when a time of the stream is to be shown: early enough to be live, late enough to be even. */
 class Clock {
 	fastest = null;
-	hold = 0;
+	picture = { hold: 0, at: 0 };
+	sound = { hold: 0, at: 0 };
 
-	/** Something of this time is ready now. */
-	arrived(time, now) {
+	/** Something of this time is ready now: `what` is the picture or the sound of this clock. */
+	arrived(what, time, now) {
 		const way = now - time;
 		if (this.fastest === null || Math.abs(way - this.fastest) > STEP_MS) {
 			this.fastest = way;
-			this.hold = 0;
+			this.picture.hold = this.sound.hold = 0;
 			this.at = now;
 		}
-		const passed = (now - this.at) / 1000;
-		this.at = now;
 		// The two clocks may drift apart.
-		this.fastest += passed * 0.5;
+		this.fastest += ((now - this.at) / 1000) * 0.5;
+		this.at = now;
 		if (way < this.fastest) {
 			// A burst in the beginning: what came before was late, and says nothing of what will come.
-			if (this.fastest - way > 15) this.hold = 0;
+			if (this.fastest - way > 15) this.picture.hold = this.sound.hold = 0;
 			this.fastest = way;
 		}
 		const late = way - this.fastest;
-		this.hold = Math.max(late, this.hold - (this.hold - late) * Math.min(1, passed / 10));
+		what.hold = Math.max(late, what.hold - (what.hold - late) * Math.min(1, (now - what.at) / 10_000));
+		what.at = now;
 	}
 
 	shownAt(time) {
-		return time + this.fastest + Math.min(this.hold, HOLD_MS_MAX);
+		return this.held(time, this.sound.hold - SOUND_BEHIND_MS);
+	}
+
+	heardAt(time) {
+		return this.held(time, this.sound.hold);
+	}
+
+	held(time, hold) {
+		return time + this.fastest + Math.min(Math.max(hold, this.picture.hold), HOLD_MS_MAX);
 	}
 }
 
@@ -142,7 +153,7 @@ export class ByWebCodecs {
 			picture.close();
 			return;
 		}
-		this.clock.arrived(picture.timestamp / 1000, performance.now());
+		this.clock.arrived(this.clock.picture, picture.timestamp / 1000, performance.now());
 		this.pictures.push(picture);
 		while (this.pictures.length > PICTURES_MAX) this.pictures.shift().close();
 	}
@@ -244,6 +255,7 @@ class Sound {
 	close() {
 		close(this.decoder);
 		this.output?.close();
+		this.clock.sound.hold = 0;
 		this.decoder = this.output = this.gain = null;
 	}
 
@@ -255,13 +267,13 @@ class Sound {
 		}
 		const now = performance.now();
 		const time = data.timestamp / 1000;
-		this.clock.arrived(time, now + SOUND_LEAD_MS);
+		this.clock.arrived(this.clock.sound, time, now + SOUND_LEAD_MS);
 		const buffer = output.createBuffer(data.numberOfChannels, data.numberOfFrames, data.sampleRate);
 		for (let plane = 0; plane < data.numberOfChannels; plane += 1) {
 			data.copyTo(buffer.getChannelData(plane), { planeIndex: plane, format: 'f32-planar' });
 		}
 		data.close();
-		const wanted = output.currentTime + (this.clock.shownAt(time) - now) / 1000;
+		const wanted = output.currentTime + (this.clock.heardAt(time) - now) / 1000;
 		if (Math.abs(wanted - this.next) > SOUND_OFF_S || this.next < output.currentTime) this.next = wanted;
 		if (this.next < output.currentTime) return;
 		const node = output.createBufferSource();
