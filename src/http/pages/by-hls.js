@@ -24,10 +24,11 @@ export class ByHls {
 		empty(this.video);
 	}
 
-	/** How far the picture is behind the end of the playlist, seconds. */
+	/** How far the picture is behind the end of the playlist, which Chromium does not tell, or of what came of it, seconds. */
 	get delay() {
-		const { seekable, currentTime } = this.video;
-		return seekable.length ? Math.max(0, seekable.end(seekable.length - 1) - currentTime) : null;
+		const { seekable, buffered, currentTime } = this.video;
+		const there = seekable.length ? seekable : buffered;
+		return there.length ? Math.max(0, there.end(there.length - 1) - currentTime) : null;
 	}
 
 	async open(url) {
