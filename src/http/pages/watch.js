@@ -184,8 +184,8 @@ function showSound() {
 	const button = byId('sound');
 	const isMissing = state.hasSound === false;
 	button.disabled = isMissing;
-	button.setAttribute('aria-pressed', String(state.isOn && !isMissing));
-	say(byId('sound-label'), isMissing ? 'No sound' : state.isOn ? 'Sound off' : 'Sound on');
+	button.dataset.is = state.isOn && !isMissing ? 'on' : 'off';
+	say(byId('sound-label'), isMissing ? 'No sound' : state.isOn ? 'Mute' : 'Unmute');
 	byId('volume').disabled = !state.isOn || isMissing;
 }
 
