@@ -1,5 +1,5 @@
 //! A real Chromium, without a screen, shows what was pushed: the players that people use on their
-//! own sites.
+//! own sites, and our own pages.
 //!
 //! The pushed picture has a clock drawn into it (`browser/clock.mjs`), which is read from the
 //! screen: what is shown is known to be the stream, and to move. Times are told, not asserted.
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::support::process::Process;
 use crate::support::server::Server;
+
+mod pages;
 
 /// The clock starts again here, milliseconds: about 4.6 hours.
 const CLOCK_PERIOD: u64 = 1 << 24;

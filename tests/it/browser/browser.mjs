@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { installReader } from './clock.mjs';
+import { installEars } from './ears.mjs';
 
 export const given = JSON.parse(process.argv[2]);
 const require = createRequire(join(given.packages, 'package.json'));
@@ -21,35 +22,36 @@ function chromium() {
   return found;
 }
 
-/** Runs `body` with a browser, which ends with it. */
-export async function withBrowser(body, options = {}) {
+/** Runs `body` with a browser, which ends with it; prints what it returns. */
+export async function withBrowser(body, flags = []) {
   const browser = await require('playwright-core').chromium.launch({
     executablePath: chromium(),
-    args: [
-      '--autoplay-policy=no-user-gesture-required',
-      '--disable-gpu',
-      // Chromium does not run as root without it; what it opens here is ours.
-      '--no-sandbox',
-    ],
+    // Chromium does not run as root with its sandbox; what it opens here is ours.
+    args: ['--disable-gpu', '--no-sandbox', ...flags],
   });
   try {
-    const context = await browser.newContext(options);
-    await context.addInitScript(installReader);
-    console.log(JSON.stringify(await body(context)));
+    console.log(JSON.stringify(await body(browser)));
   } finally {
     await browser.close();
   }
 }
 
-/** A page whose faults are gathered: exceptions, and what it wrote to the console as errors. */
-export async function openPage(context, faults) {
+/**
+ * A page in a window of its own, since one behind another is not drawn. Its faults are gathered:
+ * exceptions, and what was written to the console as a warning or an error, which is where Chromium
+ * complains of what the content security policy forbids.
+ */
+export async function openPage(browser, faults, options = {}) {
+  const context = await browser.newContext(options);
+  await context.addInitScript(installReader);
+  await context.addInitScript(installEars);
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   page.on('pageerror', (error) => faults.push(`${error}`));
   page.on('console', (line) => {
     const { url } = line.location();
     // Chromium asks for a picture of every site by itself.
-    if (line.type() === 'error' && !url.endsWith('/favicon.ico')) {
+    if (['error', 'warning'].includes(line.type()) && !url.endsWith('/favicon.ico')) {
       faults.push(`${line.text()} ${url}`);
     }
   });

@@ -57,9 +57,12 @@ export function installReader() {
     return proof === code % 256 ? bits : null;
   };
 
-  /** `clocks`: what was shown, each once, with the delay from the drawing to the screen. */
+  /**
+   * `clocks`: what was shown, each once; `delays`: from the drawing to the screen, milliseconds;
+   * `firstAt`: when the first one was there, milliseconds since the page was asked for.
+   */
   window.look = (element) => {
-    const seen = { clocks: [], delays: [], frames: 0, unreadable: 0 };
+    const seen = { clocks: [], delays: [], frames: 0, unreadable: 0, firstAt: null };
     let last = null;
     const turn = () => {
       const now = Date.now();
@@ -72,6 +75,7 @@ export function installReader() {
       if (clock === null) seen.unreadable += 1;
       else if (clock !== last) {
         last = clock;
+        seen.firstAt ??= performance.now();
         seen.clocks.push(clock);
         seen.delays.push((now - clock + 2 ** 24) % 2 ** 24);
       }

@@ -10,6 +10,11 @@ import { draw, FRAMES_PER_SECOND, HEIGHT, WIDTH } from './clock.mjs';
 
 const SAMPLES_PER_SECOND = 48000;
 const SAMPLES_PER_FRAME = SAMPLES_PER_SECOND / FRAMES_PER_SECOND;
+/**
+ * The sound is ahead of the picture by so many frames: the encoder gives it out 40 ms later, and
+ * ffmpeg sends no picture before it has the sound of that time.
+ */
+const SOUND_LEAD_FRAMES = 2;
 
 const urls = process.argv.slice(2);
 const outputs =
@@ -46,12 +51,13 @@ function tone(frame) {
   return Buffer.from(samples.buffer);
 }
 
+for (let frame = 0; frame < SOUND_LEAD_FRAMES; frame++) sound.write(tone(frame));
 const start = Date.now();
 let frame = 0;
 function turn() {
   const now = Date.now();
   for (; start + (frame * 1000) / FRAMES_PER_SECOND <= now; frame++) {
-    sound.write(tone(frame));
+    sound.write(tone(frame + SOUND_LEAD_FRAMES));
     picture.write(draw(Date.now(), frame));
   }
   setTimeout(turn, start + (frame * 1000) / FRAMES_PER_SECOND - Date.now());
