@@ -1,7 +1,7 @@
 // Lets the browser play HLS by itself: Safari, iPhones, and whoever else knows it.
 
 import { empty, play } from './by-video.js';
-import { refusalWords } from './feed.js';
+import { UNREACHABLE, refusalWords } from './feed.js';
 
 const PLAYLIST = 'application/vnd.apple.mpegurl';
 const CHECK_MS = 500;
@@ -42,7 +42,7 @@ export class ByHls {
 				return;
 			}
 		} catch {
-			if (!signal.aborted) report.lost('The server cannot be reached');
+			if (!signal.aborted) report.lost(UNREACHABLE);
 			return;
 		}
 		if (signal.aborted) return;

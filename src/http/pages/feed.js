@@ -1,7 +1,7 @@
 // The bytes of a live stream, over a WebSocket or as the endless body of an answer.
 //
 // A WebSocket is tried first: browsers allow many of them to one server, but only six bodies. Where
-// there is none, which a WebSocket does not explain, the next try is a body, and its status tells.
+// there is none, the next try is a body, since not everything on the way lets WebSockets through.
 
 /** Nothing came for so long: the connection is taken for dead. A server keeps a live stream open
 		for ten seconds while its camera is away. */
@@ -11,6 +11,8 @@ const OPENING_MS = 40_000;
 
 /** What a status says to somebody who wants to see a live stream. */
 export const refusalWords = (status) => (status === 404 ? 'Nobody publishes this live stream' : `The server answers ${status}`);
+
+export const UNREACHABLE = 'The server cannot be reached';
 
 let isBodyNext = false;
 
@@ -55,7 +57,7 @@ export class Feed {
 		try {
 			socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}${path}`);
 		} catch {
-			queueMicrotask(() => this.end('The server cannot be reached'));
+			queueMicrotask(() => this.end(UNREACHABLE));
 			return;
 		}
 		let isOpen = false;
@@ -69,9 +71,18 @@ export class Feed {
 		socket.onmessage = ({ data }) => this.take(new Uint8Array(data));
 		socket.onclose = ({ code }) => {
 			if (code === 1000) this.end('The live stream has ended');
-			else this.end(isOpen ? 'The connection was lost' : 'The live stream is not there');
+			else if (isOpen) this.end('The connection was lost');
+			else this.explain(path);
 		};
 		this.socket = socket;
+	}
+
+	/** Why there is no WebSocket, which browsers keep to themselves. */
+	async explain(path) {
+		const answer = await fetch(path, { method: 'HEAD', cache: 'no-store' }).catch(() => null);
+		// The server is well and has waited for somebody to publish.
+		const status = answer?.ok ? 404 : answer?.status;
+		this.end(status ? refusalWords(status) : UNREACHABLE);
 	}
 
 	async openBody(path) {
@@ -90,7 +101,7 @@ export class Feed {
 			}
 			this.end('The live stream has ended');
 		} catch {
-			this.end('The server cannot be reached');
+			this.end(UNREACHABLE);
 		}
 	}
 }

@@ -28,6 +28,8 @@ export async function withBrowser(body, flags = []) {
     executablePath: chromium(),
     // Chromium does not run as root with its sandbox; what it opens here is ours.
     args: ['--disable-gpu', '--no-sandbox', ...flags],
+    // A script that is told to end has something to say yet.
+    handleSIGTERM: false,
   });
   try {
     console.log(JSON.stringify(await body(browser)));

@@ -3,7 +3,8 @@
 //
 //   node pattern.mjs URL [URL...]      all of them get the same, encoded once
 //
-// When this process is killed, ffmpeg reads the end of its input and says goodbye.
+// When this process is killed, ffmpeg reads the end of its input and says goodbye. SIGHUP pulls its
+// power cord: it says nothing.
 
 import { spawn } from 'node:child_process';
 import { draw, FRAMES_PER_SECOND, HEIGHT, WIDTH } from './clock.mjs';
@@ -41,6 +42,7 @@ const [picture, , , sound] = ffmpeg.stdio;
 picture.on('error', () => {});
 sound.on('error', () => {});
 ffmpeg.on('exit', (code) => process.exit(code ?? 1));
+process.on('SIGHUP', () => ffmpeg.kill('SIGKILL'));
 
 function tone(frame) {
   const samples = new Int16Array(SAMPLES_PER_FRAME);

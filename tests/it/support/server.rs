@@ -23,8 +23,14 @@ impl Server {
     /// As [`Self::start`], on a port that an earlier server has left.
     #[track_caller]
     pub(crate) fn start_on(port: u16, arguments: &[&str]) -> Self {
-        let address = format!("127.0.0.1:{port}");
-        let mut all = vec!["serve", "--rtmp", &address, "--http", "127.0.0.1:0", "-v"];
+        Self::start_on_both(port, 0, arguments)
+    }
+
+    /// As [`Self::start_on`], with that of HTTP.
+    #[track_caller]
+    pub(crate) fn start_on_both(port: u16, http_port: u16, arguments: &[&str]) -> Self {
+        let [rtmp, http] = [port, http_port].map(|port| format!("127.0.0.1:{port}"));
+        let mut all = vec!["serve", "--rtmp", &rtmp, "--http", &http, "-v"];
         all.extend_from_slice(arguments);
         Self::listening(Process::millstream("serve", all))
     }
