@@ -58,7 +58,7 @@ export class ByHls {
 			}
 		}, CHECK_MS);
 		video.addEventListener('error', () => {
-			if (video.error?.code === 4) report.unsupported('this stream as HLS');
+			if (video.error?.code === 4) report.unsupported(null);
 			else report.lost('The browser could not play it', true);
 		}, { signal });
 		report.sound(true);

@@ -84,6 +84,7 @@ export class ByMediaSource {
 			this.report.note(`The sound is ${label(track.fourCc)}, which this browser cannot play.`);
 		}
 		this.report.sound(known.some((track) => !track.isVideo));
+		this.report.soundOnly(!known.some((track) => track.isVideo));
 		// Changed in its turn, behind what is waiting to be appended.
 		this.queue.push({ type: type(known) });
 		return true;

@@ -10,6 +10,8 @@ const HOLD_MS_MAX = 300;
 const PICTURES_MAX = 10;
 /** Pictures that wait for a slow decoder, before it goes on at a keyframe. */
 const UNDECODED_MAX = 60;
+/** Sound without any picture for so long is taken for all there is. */
+const SOUND_ONLY_MS = 1500;
 /** A clock that is off by more begins anew, milliseconds. */
 const STEP_MS = 5000;
 /** Sound has to be handed over a little before it is heard. */
@@ -93,7 +95,14 @@ export class ByWebCodecs {
 		const now = performance.now();
 		for (const tag of this.reader.read(bytes)) {
 			if (tag.type === 9) this.waiting.push({ ...readVideo(tag.body), time: tag.time, now });
-			if (tag.type === 8) this.sound.take(readAudio(tag.body), tag.time);
+			if (tag.type === 8) {
+				this.sound.take(readAudio(tag.body), tag.time);
+				this.soundSince ??= now;
+			}
+		}
+		if (!this.decoder && now - this.soundSince > SOUND_ONLY_MS) {
+			this.report.soundOnly(true);
+			this.report.playing();
 		}
 		this.decodeWaiting();
 	}
@@ -145,6 +154,7 @@ export class ByWebCodecs {
 			error: () => this.isOver || this.report.lost('The browser could not decode it', true),
 		});
 		this.decoder.configure(wanted);
+		this.report.soundOnly(false);
 	}
 
 	decoded(picture) {

@@ -35,7 +35,7 @@ const state = {
 	way: null,
 	player: null,
 	refused: new Set(),
-	/** What the last way refused, in words. */
+	/** What the ways refused, in words, from the first that knew. */
 	what: null,
 	faults: 0,
 	tries: 0,
@@ -63,6 +63,7 @@ function show(what, text) {
 }
 
 const wanted = () => byId('way').value;
+const isSoundOnly = () => stage.classList.contains('sound-only');
 
 function start() {
 	clearTimeout(state.retry);
@@ -78,6 +79,7 @@ function start() {
 	state.playedAt = 0;
 	state.hasSound = null;
 	state.notes.clear();
+	stage.classList.remove('sound-only');
 	const isDrawn = way.key === 'webcodecs';
 	canvas.hidden = !isDrawn;
 	video.hidden = isDrawn;
@@ -99,6 +101,7 @@ function start() {
 			unsupported: mine(unsupported),
 			needsGesture: mine(needsGesture),
 			note: mine((text) => state.notes.set('player', text)),
+			soundOnly: mine((is) => stage.classList.toggle('sound-only', is)),
 			sound: mine((has) => {
 				state.hasSound = has;
 				showSound();
@@ -117,7 +120,7 @@ function stop() {
 function playing() {
 	state.playedAt = performance.now();
 	if (stage.dataset.state !== 'playing') {
-		show('playing', '');
+		show('playing', isSoundOnly() ? 'Sound only' : '');
 		byId('play').hidden = true;
 		stayAwake();
 	}
@@ -134,7 +137,7 @@ function lost(text, isDecoder = false) {
 		unsupported('what this camera sends');
 		return;
 	}
-	if (!isDecoder) state.refused.clear();
+	if (!isDecoder) forgetRefusals();
 	stop();
 	show('waiting', `${text}. Trying again.`);
 	const wait = RETRIES_MS[Math.min(state.tries, RETRIES_MS.length - 1)];
@@ -145,20 +148,25 @@ function lost(text, isDecoder = false) {
 
 function unsupported(what) {
 	state.refused.add(state.way.key);
-	state.what = what;
+	state.what ??= what;
 	start();
+}
+
+function forgetRefusals() {
+	state.refused.clear();
+	state.what = null;
 }
 
 /** No way is left. */
 function cannotShow(isThere) {
-	const what = state.what ?? 'it';
+	const what = state.what ?? state.stream?.video[0]?.codec ?? 'this live stream';
 	const isHevc = what.startsWith('HEVC');
 	let text = `This browser cannot show ${what}.`;
 	if (!isThere) text = wanted() ? 'This browser does not have this way of playing.' : 'This browser cannot play live streams.';
 	if (isHevc) text += ' Most browsers cannot. Set the camera to H.264, or try Safari or one of the programs below.';
 	else text += ' Other programs can, with an address below.';
 	show('unsupported', text);
-	state.refused.clear();
+	forgetRefusals();
 	state.retry = setTimeout(start, CODEC_RETRY_MS);
 }
 
@@ -235,6 +243,8 @@ function showNotes() {
 	const output = state.stream?.outputs?.find((one) => one.kind === state.way?.output);
 	for (const { codec, track, reason } of output?.left_out ?? []) {
 		if (track === 'audio') notes.push(`Without sound: ${codec} – ${reason}`);
+		// Nothing comes that could be refused.
+		else if (state.player && stage.dataset.state !== 'playing') unsupported(codec);
 	}
 	byId('note').hidden = notes.length === 0;
 	say(byId('note'), notes.join(' '));
@@ -257,7 +267,7 @@ function describe(list, entries) {
 function showAbout() {
 	const { stream, player, way } = state;
 	const size = canvas.hidden ? [video.videoWidth, video.videoHeight] : [canvas.width, canvas.height];
-	const shown = player && stage.dataset.state === 'playing' && size[0] > 0 ? `${size[0]} × ${size[1]}` : '';
+	const shown = player && stage.dataset.state === 'playing' && !isSoundOnly() && size[0] > 0 ? `${size[0]} × ${size[1]}` : '';
 	const sound = { true: 'yes', false: 'none' }[state.hasSound];
 	describe(byId('about'), [
 		['Picture', stream?.video.map(videoWords).join(', ') || shown],
@@ -277,11 +287,11 @@ async function keepAsking() {
 	for (;;) {
 		if (!document.hidden) {
 			try {
-				state.stream = (await ask(`stream?name=${encodeURIComponent(name)}`)).stream;
 				if (!server) {
 					server = await ask('server');
 					showAddresses(server);
 				}
+				state.stream = (await ask(`stream?name=${encodeURIComponent(name)}`)).stream;
 			} catch (error) {
 				state.stream = null;
 				if (error instanceof Refused && (error.status === 401 || error.status === 403)) return;
@@ -313,7 +323,7 @@ function setUp() {
 	}
 	byId('way').addEventListener('change', () => {
 		history.replaceState(null, '', wanted() ? `#${wanted()}` : location.pathname + location.search);
-		state.refused.clear();
+		forgetRefusals();
 		show('connecting', 'Connecting');
 		start();
 	});
