@@ -21,6 +21,8 @@ class Tile {
 		this.part = (what) => this.root.querySelector(what);
 		this.isVisible = false;
 		this.nextPicture = 0;
+		/** The codec of which the server makes no picture: it is not asked again. */
+		this.refused = null;
 		const link = this.part('.name');
 		link.textContent = name;
 		link.href = `/watch${toPath(name)}`;
@@ -31,6 +33,7 @@ class Tile {
 		this.state = stream.state;
 		this.codec = stream.video[0]?.codec;
 		this.hasVideo = stream.video.length > 0;
+		if (this.codec !== this.refused) this.refused = null;
 		this.root.dataset.state = stream.state;
 		const states = { live: 'live', silent: 'silent', waiting: 'camera is gone' };
 		say(this.part('.state'), states[stream.state] ?? stream.state);
@@ -63,7 +66,10 @@ class Tile {
 	async refresh(loader) {
 		const answer = await fetch(`${toPath(this.name)}/still.mp4`, { cache: 'no-store' });
 		if (answer.status === 503) return;
-		if (answer.status === 406) throw new Error(`${this.codec ?? 'Its codec'} cannot be shown here`);
+		if (answer.status === 406) {
+			this.refused = this.codec;
+			throw new Error(`${this.codec ?? 'Its codec'} cannot be shown here`);
+		}
 		if (!answer.ok) throw new Error('No picture');
 		const url = URL.createObjectURL(await answer.blob());
 		try {
@@ -118,7 +124,7 @@ async function loadPictures() {
 	loader.playsInline = true;
 	for (;;) {
 		const due = [...tiles.values()]
-			.filter((tile) => tile.isVisible && tile.hasVideo && tile.nextPicture <= performance.now())
+			.filter((tile) => tile.isVisible && tile.hasVideo && !tile.refused && tile.nextPicture <= performance.now())
 			.sort((a, b) => a.nextPicture - b.nextPicture)[0];
 		if (!due || document.hidden) {
 			await new Promise((resume) => setTimeout(resume, 100));
@@ -145,6 +151,8 @@ function showStreams(streams) {
 		news.push(`${name} has ended`);
 	}
 	let before = null;
+	// `cam-2` comes before `cam-10`.
+	streams.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 	for (const stream of streams) {
 		let tile = tiles.get(stream.name);
 		if (!tile) {

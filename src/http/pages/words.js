@@ -52,27 +52,26 @@ export const count = (number, one, many) => `${number.toLocaleString('en')} ${nu
 
 export function videoWords(track) {
 	const words = [[track.codec, track.profile].filter(Boolean).join(' ')];
-	if (track.width && track.height) words.push(`${track.width} × ${track.height}`);
+	if (track.width && track.height) words.push(`${track.width}\u00a0×\u00a0${track.height}`);
 	const rate = track.frame_rate ?? track.frame_rate_declared;
-	if (rate) words.push(`${fraction(rate, 1)} fps`);
+	if (rate) words.push(`${fraction(rate, 1)}\u00a0fps`);
 	return words.join(' · ');
 }
 
 export function audioWords(track) {
 	const words = [track.codec];
-	if (track.sample_rate) words.push(`${fraction(track.sample_rate / 1000, 1)} kHz`);
+	if (track.sample_rate) words.push(`${fraction(track.sample_rate / 1000, 1)}\u00a0kHz`);
 	if (track.channels) words.push({ 1: 'mono', 2: 'stereo' }[track.channels] ?? `${track.channels} channels`);
 	return words.join(' ');
 }
 
-/** Shows a health score as a number, a word and a colour. */
+/** Shows a health score as a number and a colour. */
 export function showHealth(where, health) {
 	where.hidden = !health;
 	if (!health) return;
-	const word = health.score >= 90 ? 'good' : health.score >= 60 ? 'fair' : 'poor';
-	where.dataset.is = word;
-	say(where, `${word} ${health.score}`);
-	where.title = 'Health, of 100';
+	where.dataset.is = health.score >= 90 ? 'good' : health.score >= 60 ? 'fair' : 'poor';
+	say(where, `health ${health.score}`);
+	where.title = `${where.dataset.is}: ${health.score} of 100`;
 }
 
 /** Shows why a health score is not 100. */
