@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 
 use crate::support::process::Process;
 use crate::support::server::Server;
+use crate::support::wait_for;
 
+mod access;
+mod follow;
+mod names;
 mod pages;
 
 /// The clock starts again here, milliseconds: about 4.6 hours.
@@ -32,11 +36,33 @@ fn kept(name: &str) -> PathBuf {
 /// Publishes the picture with the clock under each of these names, and is waited for.
 #[track_caller]
 fn publish(server: &Server, names: &[&str]) -> Process {
+    publish_with(server, &[], names)
+}
+
+/// As [`publish`], with options of `pattern.mjs`.
+#[track_caller]
+fn publish_with(server: &Server, options: &[&str], names: &[&str]) -> Process {
+    let count = || {
+        let verbs = [": publishes ", ": goes on with "];
+        let counts = verbs.map(|verb| server.process.count_said(verb));
+        counts.iter().sum::<usize>()
+    };
+    let before = count();
     let mut arguments = vec![script("pattern.mjs").into_os_string()];
+    arguments.extend(options.iter().map(Into::into));
     arguments.extend(names.iter().map(|name| server.url(name).into()));
     let publisher = Process::start("pattern", "node", arguments);
-    server.process.wait_said(names.len(), ": publishes ");
+    wait_for("the publisher", || {
+        (count() == before + names.len()).then_some(())
+    });
     publisher
+}
+
+/// What ended on request, as it should.
+#[track_caller]
+fn end(publisher: Process) {
+    publisher.signal("TERM");
+    publisher.succeed();
 }
 
 /// Starts a script that drives the browser, with what all of them are given and its own.
@@ -92,7 +118,6 @@ fn players_from_npm_show_the_picture_and_decode_the_sound() {
         assert!(player["audioBytes"].as_u64().unwrap() > 10_000, "{name}");
         assert_eq!(player["size"], json!([320, 180]), "{name}");
     }
-    publisher.signal("TERM");
-    publisher.succeed();
+    end(publisher);
     server.stop();
 }

@@ -38,13 +38,16 @@ export async function withBrowser(body, flags = []) {
   }
 }
 
+/** Small, since all pages are drawn by the processor; with the controls of a desk. */
+const VIEWPORT = { width: 800, height: 600 };
+
 /**
  * A page in a window of its own, since one behind another is not drawn. Its faults are gathered:
  * exceptions, and what was written to the console as a warning or an error, which is where Chromium
  * complains of what the content security policy forbids.
  */
 export async function openPage(browser, faults, options = {}) {
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ viewport: VIEWPORT, ...options });
   await context.addInitScript(installReader);
   await context.addInitScript(installEars);
   const page = await context.newPage();
@@ -59,6 +62,12 @@ export async function openPage(browser, faults, options = {}) {
   });
   return page;
 }
+
+/** What Chromium says of a server that is gone, and of what is not there. */
+const NOT_THERE = /^Failed to load resource|^WebSocket connection to/;
+
+/** Without those that are no faults where a server goes away or a live stream is missing. */
+export const apartFromMissing = (faults) => faults.filter((fault) => !NOT_THERE.test(fault));
 
 /** Of `window.seen`, which is a `look`: waits until the clock was read this many times. */
 export const waitForClocks = (page, count) =>

@@ -4,12 +4,9 @@
 // (milliseconds, as the clock of the picture has them), `loads` (how often it was loaded), `text`
 // (all that can be read), and of a picture `clock`. The last line is of `faults`.
 
-import { given, openPage, withBrowser } from './browser.mjs';
+import { apartFromMissing, given, openPage, withBrowser } from './browser.mjs';
 
 const TURN_MS = 100;
-
-/** What Chromium says of a server that is gone, or of a live stream that is not there. */
-const EXPECTED = /^Failed to load resource|^WebSocket connection to/;
 
 function look() {
   const picture = document.querySelector('#stage > :is(video, canvas):not([hidden])');
@@ -28,6 +25,8 @@ async function follow(browser, name, path) {
   const page = await openPage(browser, faults);
   let loads = 0;
   page.on('load', () => (loads += 1));
+  // All tiles are in sight, without which they have no pictures.
+  await page.setViewportSize({ width: 800, height: 1200 });
   await page.goto(`${given.origin}${path}`);
   for (let before = ''; !isOver; ) {
     const seen = JSON.stringify({ page: name, loads, ...(await page.evaluate(look)) });
@@ -38,7 +37,7 @@ async function follow(browser, name, path) {
     await page.waitForTimeout(TURN_MS);
   }
   await page.screenshot({ path: `${given.shots}/follow-${name}.png` });
-  return faults.filter((fault) => !EXPECTED.test(fault));
+  return apartFromMissing(faults);
 }
 
 await withBrowser(async (browser) => {

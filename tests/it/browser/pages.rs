@@ -1,10 +1,8 @@
 //! Our own pages: the dashboard, and the page of one live stream.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 
-use super::{CLOCK_PERIOD, check_advances, drive, publish, told};
+use super::{check_advances, drive, end, publish, publish_with, told};
 use crate::support::process::Process;
 use crate::support::server::Server;
 
@@ -31,13 +29,17 @@ fn check_played(way: &str, page: &Value) {
 fn a_live_stream_is_seen_and_heard_in_each_way_of_playing() {
     let server = Server::start(&[]);
     let publisher = publish(&server, &["live/cam"]);
-    let ways = ["webcodecs", "mse", "hls", ""];
-    let shown = told(drive(
-        "watch.mjs",
-        &server,
-        &json!({ "name": "live/cam", "ways": ways }),
-    ));
-    let [webcodecs, mse, hls, automatic] = shown.as_array().unwrap().as_slice() else {
+    let camera = publish_with(&server, &["--g711"], &["live/g711"]);
+    let page = |name: &str, way: &str| json!({ "name": name, "way": way });
+    let pages = [
+        page("live/cam", "webcodecs"),
+        page("live/cam", "mse"),
+        page("live/cam", "hls"),
+        page("live/cam", ""),
+        page("live/g711", "webcodecs"),
+    ];
+    let shown = told(drive("watch.mjs", &server, &json!({ "pages": pages })));
+    let [webcodecs, mse, hls, automatic, g711] = shown.as_array().unwrap().as_slice() else {
         panic!("{shown}");
     };
     check_played("webcodecs", webcodecs);
@@ -45,149 +47,72 @@ fn a_live_stream_is_seen_and_heard_in_each_way_of_playing() {
     check_played("hls", hls);
     // The best one, where nobody chooses.
     check_played("webcodecs", automatic);
+    check_played("webcodecs", g711);
     // A video counts what it shows; a canvas has nothing but its clock.
     for page in [mse, hls] {
         assert!(page["frames"].as_u64().unwrap() > 20, "{page}");
     }
-    publisher.signal("TERM");
-    publisher.succeed();
+    end(publisher);
+    end(camera);
     server.stop();
-}
-
-/// What is on the screen of pages that are followed (`follow.mjs`).
-struct Followed {
-    script: Process,
-}
-
-impl Followed {
-    /// Opens these pages, each a name and a path.
-    #[track_caller]
-    fn open(server: &Server, pages: &[(&str, &str)]) -> Self {
-        let pages: serde_json::Map<_, _> = pages
-            .iter()
-            .map(|(name, path)| ((*name).to_owned(), (*path).into()))
-            .collect();
-        let script = drive("follow.mjs", server, &json!({ "pages": pages }));
-        Self { script }
-    }
-
-    /// Waits until a page, from `since` on, is as wanted.
-    #[track_caller]
-    fn wait(&self, page: &str, since: u64, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let line = self
-            .script
-            .wait_stdout(&format!("{what} on {page}"), |line| {
-                let seen: Value = serde_json::from_str(line).unwrap();
-                seen["page"] == page && !is_before(&seen["at"], since) && wanted(&seen)
-            });
-        serde_json::from_str(&line).unwrap()
-    }
-
-    /// Waits until a page, from `since` on, shows a picture that was drawn then or later.
-    #[track_caller]
-    fn wait_picture(&self, page: &str, since: u64) -> Value {
-        self.wait(page, since, "a picture", |seen| {
-            seen["clock"].is_u64() && !is_before(&seen["clock"], since)
-        })
-    }
-
-    /// Waits until this text is on a page, from `since` on.
-    #[track_caller]
-    fn wait_text(&self, page: &str, since: u64, text: &str) -> Value {
-        self.wait(page, since, text, |seen| {
-            seen["text"].as_str().unwrap().contains(text)
-        })
-    }
-
-    /// Closes the pages, which have had no faults.
-    #[track_caller]
-    fn close(self) {
-        self.script.signal("TERM");
-        let finished = self.script.succeed();
-        let last: Value = serde_json::from_str(finished.stdout.last().unwrap()).unwrap();
-        assert_eq!(last, json!({ "faults": [] }));
-    }
-}
-
-/// The wall clock as pictures have it.
-fn clock() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    now.as_millis() as u64 % CLOCK_PERIOD
-}
-
-fn is_before(clock: &Value, since: u64) -> bool {
-    let passed = clock.as_u64().unwrap() + CLOCK_PERIOD - since;
-    passed % CLOCK_PERIOD > CLOCK_PERIOD / 2
 }
 
 #[test]
-fn pages_go_on_by_themselves_when_publisher_and_server_come_back() {
-    const PLAYERS: [&str; 2] = ["webcodecs", "mse"];
-    let mut server = Server::start(&["--play-wait", "1"]);
-    let publisher = publish(&server, &["live/cam"]);
-    let pages = Followed::open(
+fn every_one_of_25_tiles_has_picture_and_numbers() {
+    let server = Server::start(&[]);
+    let names: Vec<String> = (1..=25)
+        .map(|number| format!("live/cam-{number}"))
+        .collect();
+    let publisher = publish(
         &server,
-        &[
-            ("webcodecs", "/watch/live/cam#webcodecs"),
-            ("mse", "/watch/live/cam#mse"),
-            ("dashboard", "/"),
-        ],
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
     );
-    let wait_live = |since| {
-        for page in PLAYERS {
-            pages.wait_picture(page, since);
+    let viewer = Process::start(
+        "curl",
+        "curl",
+        ["-s", "-o", "/dev/null", &server.http_url("live/cam-2.flv")],
+    );
+    let own = json!({ "count": names.len(), "shot": "dashboard-25" });
+    let shown = told(drive("dashboard.mjs", &server, &own));
+    assert_eq!(shown["faults"], json!([]));
+    let tiles = shown["before"].as_array().unwrap();
+    assert_eq!(tiles.len(), names.len());
+    for (tile, name) in tiles.iter().zip(&names) {
+        // The clock was read from the picture.
+        assert!(tile["clock"].is_u64(), "{tile}");
+        assert_eq!(tile["name"], **name);
+        assert_eq!(tile["link"], format!("/watch/{name}"));
+        assert_eq!(tile["state"], "live");
+        let media = text(&tile["media"]);
+        for word in ["H.264", "320 × 180", "25 fps", "AAC 48 kHz mono"] {
+            assert!(media.contains(word), "{word}: {tile}");
         }
-        pages.wait_text("dashboard", since, "live/cam");
-    };
-    wait_live(clock());
-
-    // It vanishes, and is back before its live stream is given up.
-    publisher.signal("HUP");
-    publisher.finish();
-    let since = clock();
-    pages.wait_text("webcodecs", since, "The camera is gone. Waiting for it.");
-    pages.wait_text("mse", since, "The camera is gone. Waiting for it.");
-    let since = clock();
-    let publisher = publish(&server, &["live/cam"]);
-    wait_live(since);
-
-    // It says goodbye.
-    publisher.signal("TERM");
-    publisher.succeed();
-    let since = clock();
-    for page in PLAYERS {
-        pages.wait_text(
-            page,
-            since,
-            "Nobody publishes this live stream. Trying again.",
-        );
+        let bitrate = text(&tile["bitrate"]);
+        let kilobits = bitrate.strip_suffix(" kbit/s").unwrap();
+        assert!(kilobits.parse::<u64>().unwrap() > 0, "{tile}");
+        let score = text(&tile["health"]);
+        let score = score.strip_prefix("health ").unwrap();
+        assert!(score.parse::<u64>().unwrap() <= 100, "{tile}");
     }
-    pages.wait_text("dashboard", since, "No live streams yet");
-    let since = clock();
-    let publisher = publish(&server, &["live/cam"]);
-    wait_live(since);
-
-    let since = clock();
-    server.process.kill();
-    publisher.finish();
-    for page in PLAYERS {
-        pages.wait_text(page, since, "The server cannot be reached. Trying again.");
+    let after = shown["after"].as_array().unwrap();
+    for (before, after) in tiles.iter().zip(after) {
+        assert!(after["seconds"].as_u64().unwrap() >= 2, "{after}");
+        assert_eq!(before["name"], after["name"]);
     }
-    pages.wait_text(
-        "dashboard",
-        since,
-        "The server does not answer. Trying again.",
+    assert_eq!(after[1]["viewers"], "1 viewer");
+    assert_eq!(after[2]["viewers"], "0 viewers");
+    assert_ne!(tiles[0]["clock"], after[0]["clock"]);
+    let summary = text(&shown["summary"]);
+    assert!(
+        summary.starts_with("25 live streams · 1 viewer · "),
+        "{summary}"
     );
-    let since = clock();
-    let server = Server::start_on_both(server.port, server.http_port, &["--play-wait", "1"]);
-    let publisher = publish(&server, &["live/cam"]);
-    wait_live(since);
-    for page in ["webcodecs", "mse", "dashboard"] {
-        let last = pages.wait(page, since, "anything", |_| true);
-        assert_eq!(last["loads"], 1, "{page}");
-    }
-    pages.close();
-    publisher.signal("TERM");
-    publisher.succeed();
+    end(publisher);
+    viewer.succeed();
     server.stop();
+}
+
+/// Text of a page, with spaces for those at which no line is broken.
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().replace('\u{a0}', " ")
 }

@@ -1,7 +1,9 @@
 // Publishes the test picture with a tone until it is told to end: ffmpeg encodes and pushes what
 // is drawn here in real time.
 //
-//   node pattern.mjs URL [URL...]      all of them get the same, encoded once
+//   node pattern.mjs [--g711] URL [URL...]      all of them get the same, encoded once
+//
+// The sound is AAC, or G.711 as many cameras have it.
 //
 // When this process is killed, ffmpeg reads the end of its input and says goodbye. SIGHUP pulls its
 // power cord: it says nothing.
@@ -17,7 +19,9 @@ const SAMPLES_PER_FRAME = SAMPLES_PER_SECOND / FRAMES_PER_SECOND;
  */
 const SOUND_LEAD_FRAMES = 2;
 
-const urls = process.argv.slice(2);
+const urls = process.argv.slice(2).filter((argument) => argument !== '--g711');
+const isG711 = process.argv.includes('--g711');
+const soundCodec = isG711 ? ['-c:a', 'pcm_alaw', '-ar', '8000'] : ['-c:a', 'aac', '-b:a', '64k'];
 const outputs =
   urls.length === 1
     ? ['-f', 'flv', urls[0]]
@@ -32,7 +36,7 @@ const ffmpeg = spawn(
     ['-f', 's16le', '-ar', `${SAMPLES_PER_SECOND}`, '-ac', '1', '-i', 'pipe:3'],
     ['-map', '0:v', '-map', '1:a'],
     ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-threads', '1'],
-    ['-g', `${FRAMES_PER_SECOND}`, '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-b:a', '64k'],
+    ['-g', `${FRAMES_PER_SECOND}`, '-pix_fmt', 'yuv420p', ...soundCodec],
     ['-flags', '+global_header', '-flush_packets', '1', ...outputs],
   ].flat(),
   { stdio: ['pipe', 'inherit', 'inherit', 'pipe'] },
