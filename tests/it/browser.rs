@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex};
 
 use serde_json::{Value, json};
 
@@ -65,9 +66,40 @@ fn end(publisher: Process) {
     publisher.succeed();
 }
 
-/// Starts a script that drives the browser, with what all of them are given and its own.
+/// Chromium draws with the processor, of which it takes what it gets: so many run side by side.
+const BROWSERS_MAX: usize = 2;
+
+static BROWSERS: Mutex<usize> = Mutex::new(0);
+static BROWSER_LEFT: Condvar = Condvar::new();
+
+/// A script that drives a browser, as long as it is its turn.
+struct Script {
+    process: Process,
+    _turn: Turn,
+}
+
+struct Turn;
+
+impl Turn {
+    fn wait() -> Self {
+        let browsers = BROWSERS.lock().unwrap();
+        let is_full = |browsers: &mut usize| *browsers >= BROWSERS_MAX;
+        *BROWSER_LEFT.wait_while(browsers, is_full).unwrap() += 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *BROWSERS.lock().unwrap() -= 1;
+        BROWSER_LEFT.notify_one();
+    }
+}
+
+/// Starts a script that drives the browser, with what all of them are given and its own, when it
+/// is its turn.
 #[track_caller]
-fn drive(name: &str, server: &Server, own: &Value) -> Process {
+fn drive(name: &str, server: &Server, own: &Value) -> Script {
     let packages = kept("browser");
     assert!(
         packages.join("installed.json").exists(),
@@ -82,14 +114,18 @@ fn drive(name: &str, server: &Server, own: &Value) -> Process {
         "own": own,
     });
     let arguments = [script(name).into_os_string(), given.to_string().into()];
-    Process::start(name, "node", arguments)
+    let turn = Turn::wait();
+    Script {
+        process: Process::start(name, "node", arguments),
+        _turn: turn,
+    }
 }
 
-/// The one line that a script has printed at its end.
+/// The last line that a script has printed at its end.
 #[track_caller]
-fn told(script: Process) -> Value {
-    let finished = script.succeed();
-    serde_json::from_str(&finished.stdout[0]).unwrap()
+fn told(script: Script) -> Value {
+    let finished = script.process.succeed();
+    serde_json::from_str(finished.stdout.last().unwrap()).unwrap()
 }
 
 /// The clocks that were on the screen, of which each is later than the one before.

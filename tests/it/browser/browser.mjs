@@ -43,8 +43,8 @@ const VIEWPORT = { width: 800, height: 600 };
 
 /**
  * A page in a window of its own, since one behind another is not drawn. Its faults are gathered:
- * exceptions, and what was written to the console as a warning or an error, which is where Chromium
- * complains of what the content security policy forbids.
+ * exceptions, and what was written to the console as an error, which is where Chromium complains of
+ * what the content security policy forbids.
  */
 export async function openPage(browser, faults, options = {}) {
   const context = await browser.newContext({ viewport: VIEWPORT, ...options });
@@ -56,7 +56,7 @@ export async function openPage(browser, faults, options = {}) {
   page.on('console', (line) => {
     const { url } = line.location();
     // Chromium asks for a picture of every site by itself.
-    if (['error', 'warning'].includes(line.type()) && !url.endsWith('/favicon.ico')) {
+    if (line.type() === 'error' && !url.endsWith('/favicon.ico')) {
       faults.push(`${line.text()} ${url}`);
     }
   });

@@ -4,14 +4,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::{CLOCK_PERIOD, drive, end, publish, publish_with};
+use super::{CLOCK_PERIOD, Script, drive, end, publish, publish_with, told};
 use crate::support::media::Sample;
 use crate::support::process::Process;
 use crate::support::server::Server;
 
 /// What is on the screen of pages that are followed (`follow.mjs`).
 struct Followed {
-    script: Process,
+    script: Script,
 }
 
 impl Followed {
@@ -31,6 +31,7 @@ impl Followed {
     fn wait(&self, page: &str, since: u64, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let line = self
             .script
+            .process
             .wait_stdout(&format!("{what} on {page}"), |line| {
                 let seen: Value = serde_json::from_str(line).unwrap();
                 seen["page"] == page && !is_before(&seen["at"], since) && wanted(&seen)
@@ -57,10 +58,8 @@ impl Followed {
     /// Closes the pages, which have had no faults.
     #[track_caller]
     fn close(self) {
-        self.script.signal("TERM");
-        let finished = self.script.succeed();
-        let last: Value = serde_json::from_str(finished.stdout.last().unwrap()).unwrap();
-        assert_eq!(last, json!({ "faults": [] }));
+        self.script.process.signal("TERM");
+        assert_eq!(told(self.script), json!({ "faults": [] }));
     }
 }
 
@@ -78,7 +77,8 @@ fn is_before(clock: &Value, since: u64) -> bool {
 #[test]
 fn pages_go_on_by_themselves_when_publisher_and_server_come_back() {
     const PLAYERS: [&str; 2] = ["webcodecs", "mse"];
-    let mut server = Server::start(&["--play-wait", "1"]);
+    let settings = ["--play-wait", "1", "--publisher-grace", "60"];
+    let mut server = Server::start(&settings);
     let publisher = publish(&server, &["live/cam"]);
     let pages = Followed::open(
         &server,
@@ -133,7 +133,7 @@ fn pages_go_on_by_themselves_when_publisher_and_server_come_back() {
         "The server does not answer. Trying again.",
     );
     let since = clock();
-    let server = Server::start_on_both(server.port, server.http_port, &["--play-wait", "1"]);
+    let server = Server::start_on_both(server.port, server.http_port, &settings);
     let publisher = publish(&server, &["live/cam"]);
     wait_live(since);
     for page in ["webcodecs", "mse", "dashboard"] {

@@ -6,8 +6,9 @@ use super::{check_advances, drive, end, publish, publish_with, told};
 use crate::support::process::Process;
 use crate::support::server::Server;
 
-/// The delay is measured by `cargo bench --bench pages`; nothing that is live is so far behind.
-const DELAY_MS_MAX: u64 = 10_000;
+/// The delay is measured by `cargo bench --bench pages`; a machine that is
+/// busy with other tests may be slow.
+const DELAY_MS_MAX: u64 = 60_000;
 
 /// The pushed tone, hertz, as far as it can be told apart from its neighbours.
 const TONE: std::ops::Range<f64> = 420.0..460.0;
