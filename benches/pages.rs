@@ -30,10 +30,11 @@ const PICTURES: usize = 500;
 struct Process(Child);
 
 impl Process {
-    fn start(program: &str, arguments: &[&str]) -> Self {
+    /// Only of the script that measures it is of interest what goes wrong.
+    fn start(program: &str, arguments: &[&str], stderr: Stdio) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).stdout(Stdio::piped());
-        let started = command.spawn();
+        let started = command.stderr(stderr).spawn();
         Self(started.unwrap_or_else(|e| panic!("{program}: {e}; tests/run installs it")))
     }
 
@@ -66,15 +67,14 @@ fn percentiles(times: &Value) -> [f64; 2] {
 fn main() {
     let ports = ["--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"];
     let arguments = [&["serve"], &ports[..]].concat();
-    let mut server = Process::start(env!("CARGO_BIN_EXE_millstream"), &arguments);
+    let millstream = env!("CARGO_BIN_EXE_millstream");
+    let mut server = Process::start(millstream, &arguments, Stdio::null());
     let mut addresses = server
         .lines()
         .map(|line| line.rsplit(' ').next().unwrap().to_owned());
     let (rtmp, http) = (addresses.next().unwrap(), addresses.next().unwrap());
-    // Its log would be mixed with the table otherwise.
-    std::thread::spawn(move || addresses.for_each(drop));
     let url = format!("{rtmp}/live/cam");
-    let _publisher = Process::start("node", &[&script("pattern.mjs"), &url]);
+    let _publisher = Process::start("node", &[&script("pattern.mjs"), &url], Stdio::null());
 
     let cases: Vec<Value> = [
         ("webcodecs", false),
@@ -89,7 +89,9 @@ fn main() {
         "origin": http,
         "own": { "name": "live/cam", "openings": OPENINGS, "pictures": PICTURES, "cases": cases },
     });
-    let mut script = Process::start("node", &[&script("delay.mjs"), &given.to_string()]);
+    let arguments = [script("delay.mjs"), given.to_string()];
+    let arguments = arguments.each_ref().map(String::as_str);
+    let mut script = Process::start("node", &arguments, Stdio::inherit());
     let told = script.lines().last().expect("the script has said why not");
     let told: Vec<Value> = serde_json::from_str(&told).unwrap();
 
