@@ -267,7 +267,8 @@ function describe(list, entries) {
 function showAbout() {
 	const { stream, player, way } = state;
 	const size = canvas.hidden ? [video.videoWidth, video.videoHeight] : [canvas.width, canvas.height];
-	const shown = player && stage.dataset.state === 'playing' && !isSoundOnly() && size[0] > 0 ? `${size[0]} × ${size[1]}` : '';
+	const isPlaying = player && stage.dataset.state === 'playing';
+	const shown = isPlaying && !isSoundOnly() && size[0] > 0 ? `${size[0]} × ${size[1]}` : '';
 	const sound = { true: 'yes', false: 'none' }[state.hasSound];
 	describe(byId('about'), [
 		['Picture', stream?.video.map(videoWords).join(', ') || shown],
@@ -275,7 +276,7 @@ function showAbout() {
 		['Bitrate', stream && bitrate(stream.bitrate)],
 		['Viewers', stream && String(stream.subscriber_count)],
 		['Published by', stream?.publisher?.software],
-		['Played with', way && player && way.label],
+		['Played with', isPlaying && way.label],
 	]);
 	showHealth(byId('health'), stream?.health);
 	showReasons(byId('reasons'), stream?.health);
