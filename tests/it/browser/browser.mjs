@@ -43,13 +43,18 @@ const VIEWPORT = { width: 800, height: 600 };
 
 /**
  * A page in a window of its own, since one behind another is not drawn. Its faults are gathered:
- * exceptions, and what was written to the console as an error, which is where Chromium complains of
- * what the content security policy forbids.
+ * exceptions, what was written to the console as an error, and what the content security policy
+ * forbids, which is written there too.
  */
 export async function openPage(browser, faults, options = {}) {
   const context = await browser.newContext({ viewport: VIEWPORT, ...options });
   await context.addInitScript(installReader);
   await context.addInitScript(installEars);
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+      console.error(`forbidden: ${violatedDirective} ${blockedURI}`);
+    });
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   page.on('pageerror', (error) => faults.push(`${error}`));
