@@ -2,20 +2,18 @@
 //!
 //! ```text
 //! 1A4 CRLF body CRLF │ 2F0 CRLF body CRLF │ ... │ 0 CRLF CRLF
-//! └── head ─┘    └─────── head ─┘     as it is written here
 //! ```
-//! The line break behind a body goes in front of the next head. So a shared body needs bytes in
-//! front of it and none behind it, as in the log of frames; only the first chunk of a client has a
-//! head without that line break. A client of HTTP/1.0 gets the bodies alone.
+//! Each chunk is whole, from its length to its line break, so that a client can be sent any of them
+//! first and any of them last. A client of HTTP/1.0 gets the bodies alone.
 
-/// Longest [`ChunkHead`], bytes: a line break, sixteen digits, a line break.
-pub const CHUNK_HEAD_SIZE_MAX: usize = 2 + 16 + 2;
+/// Longest [`ChunkHead`], bytes: sixteen digits and a line break.
+pub const CHUNK_HEAD_SIZE_MAX: usize = 16 + 2;
 
-/// What ends a body behind its last chunk. Without any chunk it is [`EMPTY_BODY`].
-pub const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
+/// Behind the body of a chunk.
+pub const CHUNK_END: &[u8] = b"\r\n";
 
-/// A body without any chunk.
-pub const EMPTY_BODY: &[u8] = b"0\r\n\r\n";
+/// What ends a body behind its last chunk.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// The bytes in front of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +29,7 @@ impl ChunkHead {
         if length == 0 {
             return None;
         }
-        let mut bytes = *b"\r\n0000000000000000\r\n";
+        let mut bytes = *b"0000000000000000\r\n";
         let mut rest = length;
         let mut start = CHUNK_HEAD_SIZE_MAX - 2;
         while rest > 0 {
@@ -41,24 +39,12 @@ impl ChunkHead {
             }
             rest /= 16;
         }
-        // The line break goes right before the first digit.
-        for byte in *b"\n\r" {
-            start -= 1;
-            if let Some(place) = bytes.get_mut(start) {
-                *place = byte;
-            }
-        }
         Some(Self { bytes, start })
     }
 
-    /// In front of a body that follows another one.
-    pub fn next(&self) -> &[u8] {
+    /// As it goes out.
+    pub fn bytes(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
-    }
-
-    /// In front of a client's first body.
-    pub fn first(&self) -> &[u8] {
-        self.bytes.get(self.start + 2..).unwrap_or_default()
     }
 }
 
@@ -79,9 +65,7 @@ mod tests {
             (0x1A4, "1A4\r\n"),
             (usize::MAX, "FFFFFFFFFFFFFFFF\r\n"),
         ] {
-            let head = ChunkHead::new(length).unwrap();
-            assert_eq!(head.first(), text.as_bytes());
-            assert_eq!(head.next(), format!("\r\n{text}").as_bytes());
+            assert_eq!(ChunkHead::new(length).unwrap().bytes(), text.as_bytes());
         }
         assert_eq!(ChunkHead::new(0), None);
     }
@@ -91,17 +75,13 @@ mod tests {
         let bodies = [&b"a"[..], &[7; 300], b"\r\n0\r\n\r\n"];
         let mut wire = Vec::new();
         for body in bodies {
-            let head = ChunkHead::new(body.len()).unwrap();
-            wire.extend_from_slice(if wire.is_empty() {
-                head.first()
-            } else {
-                head.next()
-            });
+            wire.extend_from_slice(ChunkHead::new(body.len()).unwrap().bytes());
             wire.extend_from_slice(body);
+            wire.extend_from_slice(CHUNK_END);
         }
         wire.extend_from_slice(LAST_CHUNK);
         assert_eq!(decode(&wire), bodies.concat());
-        assert_eq!(decode(EMPTY_BODY), b"");
+        assert_eq!(decode(LAST_CHUNK), b"");
     }
 
     /// Reads chunks by httparse.

@@ -31,8 +31,8 @@ pub enum Upgrade {
     Refused(Status),
 }
 
-/// Reads a request's wish for a WebSocket. A refusal with 426 is to be answered with
-/// `Sec-WebSocket-Version: 13`.
+/// Reads a request's wish for a WebSocket. A refusal with 426 is to be answered with the fields of
+/// [`offer`].
 pub fn upgrade(request: &Request) -> Upgrade {
     if !request.lists("upgrade", "websocket") || request.version < Version::Http11 {
         return Upgrade::NotAsked;
@@ -52,6 +52,13 @@ pub fn upgrade(request: &Request) -> Upgrade {
         .field("Connection", "Upgrade")
         .field("Sec-WebSocket-Accept", accept_key(key));
     Upgrade::Accepted(Box::new(head))
+}
+
+/// Adds to a head with 426 what there would be (RFC 9110 §15.5.22, RFC 6455 §4.4).
+pub fn offer(head: Head) -> Head {
+    head.field("Upgrade", "websocket")
+        .field("Connection", "Upgrade")
+        .field("Sec-WebSocket-Version", "13")
 }
 
 /// The proof that a server knows WebSockets: the key and a constant, by SHA-1, in Base64.

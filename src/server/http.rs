@@ -8,6 +8,7 @@ use super::mail::StreamName;
 use super::rendition::{Output, Wrap};
 use super::worker::Worker;
 use crate::http::api::StreamReport;
+use crate::http::chunked::LAST_CHUNK;
 use crate::http::pages::{self, Asset};
 use crate::http::request::{Method, Request, RequestLimits, RequestReader, Version};
 use crate::http::response::{self, Access, ErrorForm, Framing, Head};
@@ -38,6 +39,9 @@ const PIPELINED_BYTES_MAX: usize = 16 * 1024;
 
 /// Code of a close frame: all was said (RFC 6455 §7.4.1).
 const WEBSOCKET_NORMAL: u16 = 1000;
+
+/// Code of a close frame: we go, and there is more (RFC 6455 §7.4.1).
+const WEBSOCKET_LEAVING: u16 = 1001;
 
 /// Of HTTP viewers there is one stream for each connection.
 const VIEWER: MessageStreamId = MessageStreamId(1);
@@ -83,6 +87,10 @@ struct Viewing {
     version: Version,
     /// The head that opens it, until it is sent.
     opening: Option<Box<Head>>,
+    /// How its end is told.
+    wrap: Wrap,
+    /// Whether the connection stays after that.
+    keeps: bool,
     /// What the client says on a WebSocket.
     frames: Option<FrameReader>,
 }
@@ -109,14 +117,21 @@ impl HttpPeer {
             State::Idle(_) | State::Held(_) | State::Sending(_) | State::Asking => {
                 self.input.extend_from_slice(input);
             }
-            State::Viewing(viewing) => {
-                if let Some(frames) = &mut viewing.frames
-                    && let Some(reply) = answer_frames(frames, input, &mut self.output)
-                {
-                    self.output.extend_from_slice(&reply);
-                    self.state = State::Done;
+            State::Viewing(viewing) => match &mut viewing.frames {
+                Some(frames) => {
+                    if let Some(reply) = answer_frames(frames, input, &mut self.output) {
+                        self.output.extend_from_slice(&reply);
+                        self.state = State::Done;
+                    }
                 }
-            }
+                None if !viewing.keeps => {}
+                // In the middle of a body nothing can be said against it.
+                None if self.input.len() + input.len() > PIPELINED_BYTES_MAX => {
+                    viewing.keeps = false;
+                    self.input = Vec::new();
+                }
+                None => self.input.extend_from_slice(input),
+            },
             State::Done => {}
         }
     }
@@ -225,13 +240,12 @@ impl HttpPeer {
             return;
         };
         if let Some(head) = viewing.opening.take() {
-            head.encode(viewing.version, false, &mut self.output);
+            viewing.keeps = head.encode(viewing.version, viewing.keeps, &mut self.output);
         }
         if let Output::Flv(wrap) = output {
             let mut header = Vec::new();
             flv::put_file_header(&mut header, true, true);
-            self.output.extend_from_slice(&wrap.header(header.len()));
-            self.output.extend_from_slice(&header);
+            wrap.put(&header, &mut self.output);
         }
     }
 
@@ -243,12 +257,29 @@ impl HttpPeer {
         }
     }
 
-    /// The live stream is over.
-    pub(super) fn end_play(&mut self) {
+    /// The live stream is over, and all of it is in the output.
+    pub(super) fn end_play(&mut self, now: Instant) {
+        let State::Viewing(viewing) = &self.state else {
+            self.state = State::Done;
+            return;
+        };
+        match viewing.wrap {
+            Wrap::Plain => {}
+            Wrap::Chunked => self.output.extend_from_slice(LAST_CHUNK),
+            Wrap::WebSocket => {
+                let goodbye = websocket::close_frame(WEBSOCKET_NORMAL, "the stream has ended");
+                self.output.extend_from_slice(&goodbye);
+            }
+        }
+        self.state = after_answer(viewing.keeps, now);
+    }
+
+    /// No more comes, and it is not all: what was chunked goes without its end.
+    pub(super) fn cut_play(&mut self) {
         if let State::Viewing(viewing) = &self.state
-            && viewing.frames.is_some()
+            && viewing.wrap == Wrap::WebSocket
         {
-            let goodbye = websocket::close_frame(WEBSOCKET_NORMAL, "the stream has ended");
+            let goodbye = websocket::close_frame(WEBSOCKET_LEAVING, "closed by the server");
             self.output.extend_from_slice(&goodbye);
         }
         self.state = State::Done;
@@ -389,21 +420,33 @@ impl Worker {
         };
         let (head, wrap) = match websocket::upgrade(request) {
             Upgrade::Refused(status) => {
-                return self.answer_error(key, request, status, "no such WebSocket", now);
+                return self.refuse_upgrade(key, request, status, now);
             }
             Upgrade::Accepted(head) => (head, Wrap::WebSocket),
             Upgrade::NotAsked => {
-                let head = Head::new(Status::Ok, Framing::UntilClose, Access::Shared);
-                (Box::new(head.content_type(media_type)), Wrap::Plain)
+                let framing = Framing::endless(request.version);
+                let head = Head::new(Status::Ok, framing, Access::Shared);
+                let wrap = match framing {
+                    Framing::Chunked => Wrap::Chunked,
+                    _ => Wrap::Plain,
+                };
+                (Box::new(head.content_type(media_type)), wrap)
             }
         };
         if request.method == Method::Head {
+            // That does not wait for a publisher.
+            if self.shared.registry.home(name).is_none() {
+                let detail = "nobody publishes it";
+                return self.answer_error(key, request, Status::NotFound, detail, now);
+            }
             return self.answer(key, request, &head, &[], now);
         }
         if let Some(peer) = self.connections[key].protocol.http() {
             peer.state = State::Viewing(Viewing {
                 version: request.version,
                 opening: Some(head),
+                wrap,
+                keeps: request.is_keep_alive && wrap == Wrap::Chunked,
                 frames: (wrap == Wrap::WebSocket).then(FrameReader::new),
             });
         }
@@ -413,6 +456,16 @@ impl Worker {
             Container::Mp4 => Output::Mp4(wrap),
         };
         self.play(key, VIEWER, stream, output, now);
+    }
+
+    fn refuse_upgrade(&mut self, key: usize, request: &Request, status: Status, now: Instant) {
+        let detail = "no WebSocket as RFC 6455 has it";
+        let (head, body) = response::error(status, detail, ErrorForm::Text, Access::Shared);
+        let head = match status {
+            Status::UpgradeRequired => websocket::offer(head),
+            _ => head,
+        };
+        self.answer(key, request, &head, &body, now);
     }
 
     /// Acts on what else connection `key` has asked for: requests that came behind one that took its

@@ -254,7 +254,11 @@ impl Worker {
                 continue;
             };
             if let Some(part) = &connection.subscriber {
-                connection.protocol.end_play(part.role.msid);
+                let msid = part.role.msid;
+                match connection.is_behind(&self.streams[part.stream]) {
+                    true => connection.protocol.cut_play(msid),
+                    false => connection.protocol.end_play(now, msid),
+                }
             }
             self.leave_stream(key, "shutdown");
             self.close_gently(key, now);

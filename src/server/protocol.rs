@@ -71,11 +71,19 @@ impl Protocol {
         }
     }
 
-    /// What was played is over.
-    pub(super) fn end_play(&mut self, msid: MessageStreamId) {
+    /// What was played is over, and was sent whole.
+    pub(super) fn end_play(&mut self, now: Instant, msid: MessageStreamId) {
         match self {
             Self::Rtmp(session) => session.end_play(msid),
-            Self::Http(peer) => peer.end_play(),
+            Self::Http(peer) => peer.end_play(now),
+        }
+    }
+
+    /// What was played ends for this peer before all of it was sent.
+    pub(super) fn cut_play(&mut self, msid: MessageStreamId) {
+        match self {
+            Self::Rtmp(session) => session.end_play(msid),
+            Self::Http(peer) => peer.cut_play(),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! What a publisher sends is kept as it came (put right where it was wrong). Peers differ in what
 //! they can read of it: an old RTMP player wants HEVC under codec id 12, another only under `hvc1`, a
-//! browser wants FLV behind WebSocket headers. Each such [`Output`] has a log of its own.
+//! browser wants FLV behind WebSocket headers, and most others in chunks. Each such [`Output`] has a log of its own.
 
 mod flv;
 mod mp4;
@@ -17,6 +17,7 @@ use self::rtmp::RtmpMaker;
 use crate::broadcast::{
     Frame, FrameFlags, FrameSeq, Headers, Log, LogLimits, Prelude, Separator, Track,
 };
+use crate::http::chunked::{CHUNK_END, CHUNK_HEAD_SIZE_MAX, ChunkHead};
 use crate::http::websocket::{FRAME_HEAD_SIZE_MAX, FrameHead, Opcode};
 use crate::media::flv::Form;
 
@@ -34,41 +35,60 @@ pub(super) enum Output {
 /// What is around each frame of an output over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Wrap {
-    /// Nothing: one endless body.
+    /// Nothing: one endless body, for HTTP/1.0.
     Plain,
+    /// The length and the line break of a chunk.
+    Chunked,
     /// The header of a binary WebSocket message.
     WebSocket,
 }
 
 impl Wrap {
-    /// An allocation for a frame of `len` bytes, begun with room for its header.
-    fn room(self, len: usize) -> Vec<u8> {
-        let room = match self {
+    /// Longest [`Self::header`].
+    fn header_size_max(self) -> usize {
+        match self {
             Self::Plain => 0,
+            Self::Chunked => CHUNK_HEAD_SIZE_MAX,
             Self::WebSocket => FRAME_HEAD_SIZE_MAX,
-        };
-        let mut bytes = Vec::with_capacity(room + len);
-        bytes.resize(room, 0);
-        bytes
+        }
     }
 
-    /// What goes before a frame of `len` bytes.
-    pub(super) fn header(self, len: usize) -> Vec<u8> {
+    /// What goes before a body of `len` bytes.
+    fn header(self, len: usize) -> Vec<u8> {
         match self {
             Self::Plain => Vec::new(),
+            Self::Chunked => ChunkHead::new(len).map_or(Vec::new(), |head| head.bytes().to_vec()),
             Self::WebSocket => FrameHead::new(Opcode::Binary, len).bytes().to_vec(),
         }
     }
+
+    /// What goes behind every body.
+    fn trailer(self) -> &'static [u8] {
+        match self {
+            Self::Plain | Self::WebSocket => &[],
+            Self::Chunked => CHUNK_END,
+        }
+    }
+
+    /// Appends a body, which is not empty, with what goes around it.
+    pub(super) fn put(self, body: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.header(body.len()));
+        out.extend_from_slice(body);
+        out.extend_from_slice(self.trailer());
+    }
 }
 
-/// A frame of an output over HTTP, made of parts: in one piece on the wire, whatever its size.
+/// A frame of an output over HTTP, made of parts, which are not all empty: in one piece on the
+/// wire, whatever its size.
 fn whole(wrap: Wrap, track: Track, dts: i64, flags: FrameFlags, parts: &[&[u8]]) -> Arc<Frame> {
     let len = parts.iter().map(|part| part.len()).sum();
-    let mut bytes = wrap.room(len);
-    let body_start = bytes.len();
+    let body_start = wrap.header_size_max();
+    let mut bytes = Vec::with_capacity(body_start + len + wrap.trailer().len());
+    bytes.resize(body_start, 0);
     for part in parts {
         bytes.extend_from_slice(part);
     }
+    bytes.extend_from_slice(wrap.trailer());
     let never = Separator {
         byte: 0,
         stride: usize::MAX,

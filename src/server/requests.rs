@@ -432,7 +432,7 @@ impl Worker {
             .partition(|key| self.connections[*key].is_behind(&ended));
         for key in done {
             ended.remove_subscriber(key);
-            self.end_play(key);
+            self.end_play(key, now);
         }
         if !behind.is_empty() {
             self.let_drain(ended, &behind, now);
@@ -455,7 +455,7 @@ impl Worker {
     }
 
     /// Ends the play of connection `key` if its live stream is over and it has all of it.
-    pub(super) fn end_drained(&mut self, key: usize) {
+    pub(super) fn end_drained(&mut self, key: usize, now: Instant) {
         let connection = &self.connections[key];
         let Some(stream) = connection.subscriber.as_ref().map(|part| part.stream) else {
             return;
@@ -463,7 +463,7 @@ impl Worker {
         let live = &mut self.streams[stream];
         if live.is_ended() && !connection.is_behind(live) {
             live.remove_subscriber(key);
-            self.end_play(key);
+            self.end_play(key, now);
             self.after_audience_left(stream);
         }
     }
@@ -472,21 +472,29 @@ impl Worker {
     pub(super) fn end_draining(&mut self, stream: usize) {
         for rendition in std::mem::take(&mut self.streams[stream].renditions) {
             for key in rendition.subscribers {
-                self.end_play(key);
+                let connection = &mut self.connections[key];
+                if let Some(part) = connection.take_subscriber() {
+                    connection.protocol.cut_play(part.role.msid);
+                    self.say_ended(key, part.stream);
+                }
             }
         }
         self.after_audience_left(stream);
     }
 
-    /// Tells connection `key` that what it plays is over.
-    fn end_play(&mut self, key: usize) {
+    /// Tells connection `key` that what it plays is over, and that it has all of it.
+    fn end_play(&mut self, key: usize, now: Instant) {
         let connection = &mut self.connections[key];
         if let Some(part) = connection.take_subscriber() {
-            connection.protocol.end_play(part.role.msid);
-            let name = &self.streams[part.stream].name;
-            log::info!("{}: {name} ended", connection.peer);
-            self.queue(key);
+            connection.protocol.end_play(now, part.role.msid);
+            self.say_ended(key, part.stream);
         }
+    }
+
+    fn say_ended(&mut self, key: usize, stream: usize) {
+        let name = &self.streams[stream].name;
+        log::info!("{}: {name} ended", self.connections[key].peer);
+        self.queue(key);
     }
 
     /// Takes connection `key` out of the live stream that it plays or waits for.

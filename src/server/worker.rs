@@ -624,7 +624,7 @@ impl Worker {
         if sent.has_more {
             self.queue(key);
         }
-        self.end_drained(key);
+        self.end_drained(key, now);
         let connection = &mut self.connections[key];
         if let (Closing::Flushing(_), 0) = (connection.closing, connection.unsent_replies()) {
             let timeout = self.config.timers.close_timeout;

@@ -183,7 +183,7 @@ fn what_is_not_there_or_not_understood_gets_its_status() {
             "HTTP/1.1 400 ",
         ),
         ("GET /healthz HTTP/1.1\nHost: x\n\n", "HTTP/1.1 400 "),
-        ("HEAD /live/cam.flv HTTP/1.0\r\n\r\n", "HTTP/1.1 200 "),
+        ("HEAD /live/cam.flv HTTP/1.0\r\n\r\n", "HTTP/1.1 404 "),
         (
             "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n",
             "HTTP/1.1 400 ",

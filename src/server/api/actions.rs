@@ -47,7 +47,7 @@ impl Worker {
         // The end of the live stream may have closed it already, if it played what it published.
         let connection = self.connections.get_mut(key)?;
         if let Some(part) = &connection.subscriber {
-            connection.protocol.end_play(part.role.msid);
+            connection.protocol.cut_play(part.role.msid);
         }
         self.leave_stream(key, "kicked");
         self.forget_held(key);

@@ -7,6 +7,7 @@
 pub(crate) mod flv;
 pub(crate) mod frames;
 pub(crate) mod gate;
+pub(crate) mod http;
 pub(crate) mod media;
 pub(crate) mod nginx;
 pub(crate) mod onlookers;

@@ -1,0 +1,239 @@
+//! How a live stream over HTTP is framed: every kind of client can tell its end from a cut, and
+//! goes on with its connection where it may.
+
+use std::process::Command;
+
+use crate::support::flv;
+use crate::support::frames::assert_begins;
+use crate::support::http::{End, HttpClient};
+use crate::support::media::Sample;
+use crate::support::process::Process;
+use crate::support::raw::RawPeer;
+use crate::support::server::Server;
+use crate::support::tempdir::TempDir;
+use crate::support::wait_for;
+
+/// A server, and a live stream `live/cam` on it that a test ends by hand.
+fn with_publisher(arguments: &[&str]) -> (Server, RawPeer) {
+    let server = Server::start(arguments);
+    let mut publisher = RawPeer::publish(server.port, "live", "cam");
+    let tags = flv::read(&Sample::Plain.path()).unwrap();
+    publisher.send_tags(&tags);
+    (server, publisher)
+}
+
+fn ask(server: &Server, request: &str) -> HttpClient {
+    let mut client = HttpClient::connect(server.http_port);
+    client.send(request);
+    client
+}
+
+/// Ends the live stream once so many play it.
+fn end(server: &Server, publisher: RawPeer, players: usize) {
+    server.process.wait_said(players, ": plays live/cam");
+    publisher.unpublish("cam");
+}
+
+#[test]
+fn every_version_is_told_the_end_as_it_knows_it() {
+    for (path, begins) in [("cam.flv", &b"FLV"[..]), ("cam.mp4", b"\0\0\0")] {
+        let (server, publisher) = with_publisher(&[]);
+        let clients = [
+            ("HTTP/1.1\r\nHost: x\r\n", End::Said, true),
+            (
+                "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n",
+                End::Said,
+                false,
+            ),
+            ("HTTP/1.0\r\n", End::Close, false),
+            ("HTTP/1.0\r\nConnection: keep-alive\r\n", End::Close, false),
+        ];
+        let mut asked =
+            clients.map(|(lines, ..)| ask(&server, &format!("GET /live/{path} {lines}\r\n")));
+        end(&server, publisher, clients.len());
+        let mut bodies = Vec::new();
+        for ((lines, end, stays), client) in clients.into_iter().zip(&mut asked) {
+            let answer = client.answer().unwrap();
+            assert_eq!((answer.status, answer.end), (200, end), "{path} {lines}");
+            assert_eq!(
+                answer.field("connection"),
+                (!stays).then_some("close"),
+                "{path} {lines}"
+            );
+            assert!(answer.body.starts_with(begins), "{path} {lines}");
+            if stays {
+                client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+                let next = client.answer().unwrap();
+                assert_eq!((next.status, &*next.text()), (200, "ok\n"));
+            } else {
+                assert!(client.is_closed(), "{path} {lines}");
+            }
+            bodies.push(answer.body);
+        }
+        // Framed in one way or the other, it is the same.
+        assert!(bodies[0].len() > 10_000, "{}", bodies[0].len());
+        assert!(bodies.iter().all(|body| *body == bodies[0]), "{path}");
+        server.stop();
+    }
+}
+
+#[test]
+fn a_viewer_that_is_closed_knows_that_it_has_not_all() {
+    let server = Server::start_with(
+        &[],
+        &[("MILLSTREAM_API_TOKEN", "a-token-that-nobody-guesses")],
+    );
+    let mut publisher = RawPeer::publish(server.port, "live", "cam");
+    publisher.send_tags(&flv::read(&Sample::Plain.path()).unwrap());
+    let mut client = ask(&server, "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n");
+    server.process.wait_said(1, ": plays live/cam");
+    let mut api = HttpClient::connect(server.http_port);
+    api.send("GET /api/v1/connections HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let all: serde_json::Value = serde_json::from_slice(&api.answer().unwrap().body).unwrap();
+    let mut all = all["connections"].as_array().unwrap().iter();
+    let id = all.find(|one| one["role"] == "subscriber").unwrap()["id"].clone();
+    let body = serde_json::json!({ "connection": id }).to_string();
+    api.send(format!(
+        "POST /api/v1/kick HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Authorization: Bearer a-token-that-nobody-guesses\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    assert_eq!(api.answer().unwrap().status, 202);
+    let answer = client.answer().unwrap();
+    assert_eq!((answer.status, answer.end), (200, End::Cut));
+    drop(publisher);
+    server.stop();
+}
+
+#[test]
+fn what_a_client_asks_behind_a_live_stream_is_answered_behind_it() {
+    let (server, publisher) = with_publisher(&[]);
+    let mut client = ask(
+        &server,
+        "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n\
+         HEAD /live/cam.mp4 HTTP/1.1\r\nHost: x\r\n\r\n\
+         GET /live/none.flv HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    // More than is kept for later: this one gets its live stream, and no more.
+    let mut greedy = ask(&server, "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n");
+    server.process.wait_said(2, ": plays live/cam");
+    greedy.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
+    end(&server, publisher, 2);
+    let live = client.answer().unwrap();
+    assert_eq!((live.status, live.end), (200, End::Said));
+    assert_eq!(client.answer_to("HEAD").unwrap().status, 404);
+    assert_eq!(client.answer().unwrap().status, 404);
+    assert!(client.is_closed());
+    let live = greedy.answer().unwrap();
+    assert_eq!((live.status, live.end), (200, End::Said));
+    assert!(greedy.is_closed());
+    server.stop();
+}
+
+#[test]
+fn head_and_options_say_what_get_would() {
+    let (server, publisher) = with_publisher(&[]);
+    server.process.wait_said(1, ": publishes live/cam");
+    let mut client = HttpClient::connect(server.http_port);
+    for (path, media_type) in [("cam.flv", "video/x-flv"), ("cam.mp4", "video/mp4")] {
+        client.send(format!("HEAD /live/{path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        let head = client.answer_to("HEAD").unwrap();
+        assert_eq!(head.status, 200);
+        assert_eq!(head.field("content-type"), Some(media_type));
+        assert_eq!(head.field("transfer-encoding"), Some("chunked"));
+        assert_eq!(head.field("access-control-allow-origin"), Some("*"));
+        let mut old = ask(&server, &format!("HEAD /live/{path} HTTP/1.0\r\n\r\n"));
+        let head = old.answer_to("HEAD").unwrap();
+        assert_eq!((head.status, head.field("transfer-encoding")), (200, None));
+        assert_eq!(head.field("connection"), Some("close"));
+        assert!(old.is_closed());
+        client.send(format!(
+            "OPTIONS /live/{path} HTTP/1.1\r\nHost: x\r\nOrigin: http://page.example\r\n\
+             Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: range\r\n\r\n"
+        ));
+        let options = client.answer().unwrap();
+        assert_eq!(options.status, 204);
+        assert_eq!(options.field("allow"), Some("GET, HEAD, OPTIONS"));
+        assert_eq!(options.field("access-control-allow-origin"), Some("*"));
+        assert_eq!(options.field("access-control-allow-headers"), Some("Range"));
+        client.send(format!("HEAD /live/no{path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert_eq!(client.answer_to("HEAD").unwrap().status, 404);
+    }
+    drop(publisher);
+    server.stop();
+}
+
+#[test]
+fn another_web_socket_version_is_told_ours() {
+    let server = Server::start(&[]);
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for version in [
+        "",
+        "Sec-WebSocket-Version: 8\r\n",
+        "Sec-WebSocket-Version: 8, 13\r\n",
+    ] {
+        let mut client = ask(
+            &server,
+            &format!(
+                "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\n\
+                 Upgrade: websocket\r\n{key}{version}\r\n"
+            ),
+        );
+        let answer = client.answer().unwrap();
+        assert_eq!((answer.status, answer.end), (426, End::Said), "{version}");
+        assert_eq!(answer.field("upgrade"), Some("websocket"));
+        assert_eq!(answer.field("connection"), Some("Upgrade"));
+        assert_eq!(answer.field("sec-websocket-version"), Some("13"));
+        // It may do without.
+        client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(client.answer().unwrap().status, 200);
+    }
+    server.stop();
+}
+
+#[test]
+fn curl_knows_a_whole_stream_from_a_cut_one() {
+    let mut server = Server::start(&[]);
+    let dir = TempDir::new();
+    for (path, ends_well) in [("cam.flv", true), ("cam.mp4", true), ("cam.flv", false)] {
+        let ended = server.process.count_said(": ended live/cam");
+        let mut publisher = RawPeer::publish(server.port, "live", "cam");
+        let tags = flv::read(&Sample::Plain.path()).unwrap();
+        publisher.send_tags(&tags);
+        let file = dir.join(&format!("{ends_well}-{path}"));
+        let mut curl = Command::new("curl");
+        curl.args(["-sSN", "-w", "%{http_version} %{size_download}", "-o"]);
+        curl.arg(&file)
+            .arg(server.http_url(&format!("live/{path}")));
+        let curl = Process::start_command("curl", curl);
+        wait_for("some bytes", || {
+            let size = file.metadata().map_or(0, |file| file.len());
+            (size > 0).then_some(())
+        });
+        if ends_well {
+            publisher.unpublish("cam");
+            let said = curl.succeed().stdout.join("\n");
+            assert!(said.starts_with("1.1 "), "{said}");
+            server.process.wait_said(ended + 1, ": ended live/cam");
+        } else {
+            server.process.kill();
+            // "transfer closed with outstanding read data remaining"
+            assert_eq!(curl.finish().status.code(), Some(18));
+        }
+    }
+}
+
+#[test]
+fn frames_of_the_live_stream_are_those_of_the_publisher() {
+    let server = Server::start(&["--play-wait", "60"]);
+    let mut client = ask(&server, "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n");
+    server.wait_for_waiting(1);
+    let input = Sample::BFrames.path();
+    let url = server.url("live/cam");
+    Process::millstream("push", ["push", "--no-pace", input.to_str().unwrap(), &url]).succeed();
+    let answer = client.answer().unwrap();
+    assert_eq!(answer.end, End::Said);
+    let got = flv::parse(&answer.body).unwrap();
+    assert_begins("HTTP/1.1", &flv::read(&input).unwrap(), &got);
+    server.stop();
+}
