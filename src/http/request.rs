@@ -12,7 +12,7 @@
 mod fault;
 
 use super::status::Status;
-use super::target::Target;
+use super::target::{Target, TargetError};
 
 pub use fault::{Protocol, Refusal};
 
@@ -270,7 +270,11 @@ impl RequestReader {
                 self.head.push(byte);
             }
             if self.head.len() + self.skipped > self.limits.head_bytes_max {
-                return Err(Refusal::HeadTooLarge);
+                let is_first_line = !self.head.is_empty() && !self.head.contains(&b'\n');
+                return Err(match is_first_line {
+                    true => Refusal::Target(TargetError::TooLong),
+                    false => Refusal::HeadTooLarge,
+                });
             }
             if self.head.ends_with(b"\r\n\r\n") {
                 return Ok((index + 1, true));

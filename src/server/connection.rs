@@ -229,6 +229,18 @@ impl Connection {
         }
     }
 
+    /// The peer has shut its side. False if nothing is left to be done for it.
+    pub(super) fn handle_end(&mut self) -> bool {
+        self.can_read = false;
+        self.collect_output();
+        let has_unsent = self.unsent_replies() > 0;
+        match self.closing {
+            Closing::No => self.protocol.handle_end(has_unsent),
+            Closing::Flushing(_) => has_unsent,
+            Closing::Lingering(_) => false,
+        }
+    }
+
     /// Sends replies, and frames from `log` if it has a subscriber, until nothing is left or the
     /// socket is full. `run` may be carried from one subscriber of a log to the next.
     pub(super) fn send<'log>(

@@ -34,7 +34,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// playlist.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Of requests that came before the one in service was answered, bytes.
+/// Of requests that came before the one in service was answered, bytes. Those that fit are answered.
 const PIPELINED_BYTES_MAX: usize = 16 * 1024;
 
 /// Code of a close frame: all was said (RFC 6455 §7.4.1).
@@ -50,10 +50,22 @@ const VIEWER: MessageStreamId = MessageStreamId(1);
 #[derive(Debug)]
 pub(super) struct HttpPeer {
     reader: RequestReader,
-    /// What came behind the last request.
+    /// What came behind the last request: at most one read, and while that is in service
+    /// [`PIPELINED_BYTES_MAX`].
     input: Vec<u8>,
+    /// No more is taken than what is in `input`.
+    last: Option<Last>,
     output: Vec<u8>,
     state: State,
+}
+
+/// Why a client's requests end with those that have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// It says so.
+    Finished,
+    /// More has come than is kept.
+    Overflow,
 }
 
 #[derive(Debug)]
@@ -100,6 +112,7 @@ impl HttpPeer {
         Self {
             reader: RequestReader::new(RequestLimits::default()),
             input: Vec::new(),
+            last: None,
             output: Vec::new(),
             state: State::Idle(now + REQUEST_TIMEOUT),
         }
@@ -108,15 +121,8 @@ impl HttpPeer {
     /// Takes bytes from the socket.
     pub(super) fn handle_input(&mut self, input: &[u8]) {
         match &mut self.state {
-            State::Idle(_) | State::Held(_) | State::Sending(_) | State::Asking
-                if self.input.len() + input.len() > PIPELINED_BYTES_MAX =>
-            {
-                let detail = "too much came before the answer";
-                self.refuse(Status::BadRequest, detail, Version::Http11);
-            }
-            State::Idle(_) | State::Held(_) | State::Sending(_) | State::Asking => {
-                self.input.extend_from_slice(input);
-            }
+            State::Idle(_) => self.input.extend_from_slice(input),
+            State::Held(_) | State::Sending(_) | State::Asking => self.keep_for_later(input),
             State::Viewing(viewing) => match &mut viewing.frames {
                 Some(frames) => {
                     if let Some(reply) = answer_frames(frames, input, &mut self.output) {
@@ -124,16 +130,34 @@ impl HttpPeer {
                         self.state = State::Done;
                     }
                 }
-                None if !viewing.keeps => {}
-                // In the middle of a body nothing can be said against it.
-                None if self.input.len() + input.len() > PIPELINED_BYTES_MAX => {
-                    viewing.keeps = false;
-                    self.input = Vec::new();
-                }
-                None => self.input.extend_from_slice(input),
+                None => self.keep_for_later(input),
             },
             State::Done => {}
         }
+    }
+
+    /// The client says that no more comes from it. False if it is gone, for all that can be known:
+    /// who waits for something to come, or views it, would not leave in another way.
+    pub(super) fn handle_end(&mut self, has_unsent: bool) -> bool {
+        self.last.get_or_insert(Last::Finished);
+        match self.state {
+            State::Idle(_) | State::Done => has_unsent,
+            State::Sending(_) | State::Asking => true,
+            State::Viewing(_) | State::Held(_) => false,
+        }
+    }
+
+    /// Keeps what comes before its time, within bounds.
+    fn keep_for_later(&mut self, input: &[u8]) {
+        if self.last.is_some() {
+            return;
+        }
+        let room = PIPELINED_BYTES_MAX.saturating_sub(self.input.len());
+        if input.len() > room {
+            self.last = Some(Last::Overflow);
+        }
+        let kept = input.get(..room).unwrap_or(input);
+        self.input.extend_from_slice(kept);
     }
 
     /// The next whole request.
@@ -147,6 +171,14 @@ impl HttpPeer {
                 if self.reader.poll_continue() {
                     self.output
                         .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+                match (&request, self.last) {
+                    (Some(_), _) | (None, None) => {}
+                    (None, Some(Last::Finished)) => self.state = State::Done,
+                    (None, Some(Last::Overflow)) => {
+                        let detail = "too much came before the answer";
+                        self.refuse(Status::BadRequest, detail, Version::Http11);
+                    }
                 }
                 request
             }
@@ -220,9 +252,19 @@ impl HttpPeer {
         }
     }
 
-    pub(super) fn handle_timeout(&self, now: Instant) -> Result<(), SessionError> {
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), SessionError> {
         match self.state {
-            State::Idle(until) | State::Sending(Sending { until, .. }) if now >= until => {
+            // A connection that is not used is closed without a word.
+            State::Idle(until) if now >= until && self.reader.is_idle() => {
+                self.state = State::Done;
+                Ok(())
+            }
+            State::Idle(until) if now >= until => {
+                let detail = "the request did not come in time";
+                self.refuse(Status::RequestTimeout, detail, Version::Http11);
+                Ok(())
+            }
+            State::Sending(Sending { until, .. }) if now >= until => {
                 Err(SessionError::Timeout(TimerKind::Request))
             }
             _ => Ok(()),

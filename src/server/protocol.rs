@@ -39,6 +39,15 @@ impl Protocol {
         }
     }
 
+    /// The peer says that no more comes from it. False if there is nothing left to be done for it.
+    /// `has_unsent` is whether something waits to be sent.
+    pub(super) fn handle_end(&mut self, has_unsent: bool) -> bool {
+        match self {
+            Self::Rtmp(_) => false,
+            Self::Http(peer) => peer.handle_end(has_unsent),
+        }
+    }
+
     /// What came of the bytes, one at a time.
     pub(super) fn poll_event(&mut self) -> Option<Event> {
         match self {

@@ -550,7 +550,12 @@ impl Worker {
         let connection = &mut self.connections[key];
         let count = match connection.read(buffer) {
             Ok(None) => return Ok(()),
-            Ok(Some(0)) => return Err(CloseReason::Finished),
+            Ok(Some(0)) => {
+                return match connection.handle_end() {
+                    true => Ok(()),
+                    false => Err(CloseReason::Finished),
+                };
+            }
             Ok(Some(count)) => count,
             Err(error) => return Err(CloseReason::Socket(error)),
         };

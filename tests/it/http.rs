@@ -196,7 +196,7 @@ fn what_is_not_there_or_not_understood_gets_its_status() {
     assert!(put.contains("\r\nAllow: GET, HEAD"), "{put:?}");
     let long = format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(9000));
     let got = exchange(&server, long.as_bytes());
-    assert!(got.starts_with("HTTP/1.1 431 "), "{got:?}");
+    assert!(got.starts_with("HTTP/1.1 414 "), "{got:?}");
     // A name in an answer is inert.
     let tag = exchange(&server, b"GET /live/%3Cscript%3E.flv HTTP/1.0\r\n\r\n");
     assert!(

@@ -37,7 +37,7 @@ fn end(server: &Server, publisher: RawPeer, players: usize) {
 #[test]
 fn every_version_is_told_the_end_as_it_knows_it() {
     for (path, begins) in [("cam.flv", &b"FLV"[..]), ("cam.mp4", b"\0\0\0")] {
-        let (server, publisher) = with_publisher(&[]);
+        let server = Server::start(&["--workers", "1", "--play-wait", "60"]);
         let clients = [
             ("HTTP/1.1\r\nHost: x\r\n", End::Said, true),
             (
@@ -50,7 +50,10 @@ fn every_version_is_told_the_end_as_it_knows_it() {
         ];
         let mut asked =
             clients.map(|(lines, ..)| ask(&server, &format!("GET /live/{path} {lines}\r\n")));
-        end(&server, publisher, clients.len());
+        server.wait_for_waiting(clients.len());
+        let mut publisher = RawPeer::publish(server.port, "live", "cam");
+        publisher.send_tags(&flv::read(&Sample::Plain.path()).unwrap());
+        publisher.unpublish("cam");
         let mut bodies = Vec::new();
         for ((lines, end, stays), client) in clients.into_iter().zip(&mut asked) {
             let answer = client.answer().unwrap();
@@ -107,14 +110,14 @@ fn a_viewer_that_is_closed_knows_that_it_has_not_all() {
 
 #[test]
 fn what_a_client_asks_behind_a_live_stream_is_answered_behind_it() {
-    let (server, publisher) = with_publisher(&[]);
+    let (server, publisher) = with_publisher(&["--play-wait", "0.2"]);
     let mut client = ask(
         &server,
         "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n\
          HEAD /live/cam.mp4 HTTP/1.1\r\nHost: x\r\n\r\n\
          GET /live/none.flv HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     );
-    // More than is kept for later: this one gets its live stream, and no more.
+    // More than is kept for later: this one gets its live stream, what was kept, and 400.
     let mut greedy = ask(&server, "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n");
     server.process.wait_said(2, ": plays live/cam");
     greedy.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
@@ -124,8 +127,14 @@ fn what_a_client_asks_behind_a_live_stream_is_answered_behind_it() {
     assert_eq!(client.answer_to("HEAD").unwrap().status, 404);
     assert_eq!(client.answer().unwrap().status, 404);
     assert!(client.is_closed());
-    let live = greedy.answer().unwrap();
-    assert_eq!((live.status, live.end), (200, End::Said));
+    let mut answers = 0;
+    while let answer = greedy.answer().unwrap()
+        && answer.status == 200
+    {
+        assert_eq!(answer.end, End::Said);
+        answers += 1;
+    }
+    assert!((100..1000).contains(&answers), "{answers}");
     assert!(greedy.is_closed());
     server.stop();
 }

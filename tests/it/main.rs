@@ -25,6 +25,7 @@ mod fuzz_corpus;
 mod hls;
 mod hls_live;
 mod http;
+mod http_hostile;
 mod http_live;
 mod limits;
 mod login;

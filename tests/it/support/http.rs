@@ -2,7 +2,7 @@
 //! how they end.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
 use super::DEADLINE;
 
@@ -60,6 +60,11 @@ impl HttpClient {
     /// Sends bytes; a server that has closed meanwhile is no fault.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.socket.write_all(bytes.as_ref()).ok();
+    }
+
+    /// Says that no more comes from here.
+    pub(crate) fn finish(&self) {
+        self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
     /// The next answer, to a GET or the like; `None` if the server closes without one.
