@@ -1,4 +1,4 @@
-//! `millstream bench`: a load test of any RTMP server.
+//! `millstream bench`: a load test of any RTMP server, and of its live streams over HTTP.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::{parse_seconds, parse_target, stop_client_on_signal};
 use crate::client::bench::{
-    self, BenchOptions, BenchProgress, BenchReport, LatencyReport, StreamShape, TrackReport,
+    self, BenchOptions, BenchProgress, BenchReport, HttpSource, LatencyReport, StreamShape,
+    TrackReport,
 };
 use crate::client::{Reactor, Stopper, Target};
 
@@ -26,6 +27,7 @@ const OTHER_FILES: usize = 32;
   millstream bench rtmp://127.0.0.1/live/test --subscribers 1000 --pid $(pidof millstream)
   millstream bench rtmp://192.0.2.1/live/test --publishers 50 --subscribers 0 --bitrate 4M
   millstream bench rtmp://127.0.0.1/live/test --find-max --json
+  millstream bench http://127.0.0.1:8080/live/test.flv --subscribers 1000
 
 With several publishers their keys are numbered: test-0, test-1 and so on. On loopback, connections
 come from 127.0.0.1, 127.0.0.2 and so on, 20,000 from each. Latencies are from the publisher's send to
@@ -34,8 +36,13 @@ measured time counts: it is lost if it has not come five seconds after it. --ram
 all connect at once. What somebody else publishes (--publishers 0) is only counted: frames, rates and
 timestamps.")]
 pub(super) struct BenchArgs {
-    /// The server and the stream: rtmp://HOST[:PORT]/APP/KEY
+    /// The server and the stream: rtmp://HOST[:PORT]/APP/KEY; http://HOST[:PORT]/APP/KEY.flv or .mp4
+    /// for subscribers over HTTP
     url: String,
+
+    /// With a URL of HTTP: where to publish, instead of port 1935 of its host
+    #[arg(long, value_name = "HOST[:PORT]")]
+    rtmp: Option<String>,
 
     /// Streams to publish; 0: somebody else publishes KEY
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_publishers)]
@@ -101,7 +108,7 @@ pub(super) struct BenchArgs {
 
 /// Runs the test, or the tests of a search, and prints what came of it.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    let target = parse_target(&args.url, CHUNK_SIZE)?;
+    let place = args.place()?;
     let files_max = rlimit::increase_nofile_limit(u64::MAX)
         .or_else(|_| rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft))
         .context("cannot learn how many files may be open")?;
@@ -116,26 +123,38 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let reactor = Reactor::new()?;
     stop_client_on_signal(reactor.stopper().clone())?;
     if args.find_max {
-        let found = find_max(args, &target, subscribers_max, reactor.stopper())?;
+        let found = find_max(args, &place, subscribers_max, reactor.stopper())?;
         return print(args.json, &found, |found| found.to_string());
     }
-    let report = measure(args, &target, args.subscribers, reactor.stopper())?;
+    let report = measure(args, &place, args.subscribers, reactor.stopper())?;
     print(args.json, &report, describe)
+}
+
+/// Where a test takes place.
+#[derive(Debug)]
+struct Place {
+    target: Target,
+    /// Where subscribers are, if they are elsewhere.
+    http: Option<HttpSource>,
 }
 
 fn measure(
     args: &BenchArgs,
-    target: &Target,
+    place: &Place,
     subscribers: usize,
     stopper: &Stopper,
 ) -> anyhow::Result<BenchReport> {
     let options = args.options(subscribers);
     let mut line = ProgressLine::new();
-    let outcome = bench::run(target, &options, stopper, &mut |progress| {
+    let Place { target, http } = place;
+    let outcome = bench::run(target, http.as_ref(), &options, stopper, &mut |progress| {
         line.show(progress, &options);
     });
     line.clear();
-    outcome.with_context(|| target.to_string())
+    outcome.with_context(|| match http {
+        Some(source) => source.to_string(),
+        None => target.to_string(),
+    })
 }
 
 #[allow(clippy::print_stdout, reason = "the command line is what prints")]
@@ -181,7 +200,7 @@ const ENDED_BY_STOP: &str = "it was stopped";
 /// Doubles until a test is not healthy, then halves the interval until it is a tenth.
 fn find_max(
     args: &BenchArgs,
-    target: &Target,
+    place: &Place,
     subscribers_max: usize,
     stopper: &Stopper,
 ) -> anyhow::Result<Found> {
@@ -190,7 +209,7 @@ fn find_max(
     let mut next = args.subscribers.max(1);
     let mut ended_by = None;
     while !stopper.is_stopped() {
-        let tried = match measure(args, target, next, stopper) {
+        let tried = match measure(args, place, next, stopper) {
             // What was cut short says nothing about the server.
             Ok(_) if stopper.is_stopped() => break,
             Ok(report) => {
@@ -302,6 +321,25 @@ impl std::fmt::Display for Found {
 }
 
 impl BenchArgs {
+    fn place(&self) -> anyhow::Result<Place> {
+        let Some(source) = HttpSource::parse(&self.url) else {
+            if self.rtmp.is_some() {
+                anyhow::bail!(
+                    "--rtmp goes with a URL of HTTP; {} says where by itself",
+                    self.url
+                );
+            }
+            let target = parse_target(&self.url, CHUNK_SIZE)?;
+            return Ok(Place { target, http: None });
+        };
+        let source = source?;
+        let url = source.by_rtmp(self.rtmp.as_deref()).context("--rtmp")?;
+        Ok(Place {
+            target: Target::new(url, CHUNK_SIZE)?,
+            http: Some(source),
+        })
+    }
+
     /// Subscribers for which that many open files are enough.
     fn subscribers_max(&self, files_max: u64) -> usize {
         let files_max = usize::try_from(files_max).unwrap_or(usize::MAX);

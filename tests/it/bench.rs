@@ -97,6 +97,52 @@ fn our_server_delivers_everything() {
     }
 }
 
+/// Publishers by RTMP, subscribers over HTTP: in chunks, and every byte of every frame.
+#[test]
+fn live_streams_over_http_are_whole() {
+    for (ending, more) in [("flv", ""), ("mp4", ""), ("flv", "?token=a/b")] {
+        let server = Server::start(&["--workers", "2"]);
+        let rtmp = format!("127.0.0.1:{}", server.port);
+        let pid = server.process.id().to_string();
+        let mut load = vec!["--rtmp", &rtmp, "--publishers", "3"];
+        load.extend(["--subscribers", "30", "--pid", &pid]);
+        let url = server.http_url(&format!("live/test.{ending}{more}"));
+        let report = measure(&url, &load);
+        assert_numbers(&report, &NOTHING_WRONG);
+        let counts = [
+            ("/publishing", 3.0),
+            ("/playing", 30.0),
+            ("/first_frame/count", 30.0),
+        ];
+        assert_numbers(&report, &counts);
+        assert!(number(&report, "/video/frames") > 600.0, "{report:#}");
+        assert!(number(&report, "/audio/frames") > 900.0, "{report:#}");
+        assert!(number(&report, "/server/cpu_seconds_per_delivered_gb") > 0.0);
+        server.stop();
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_url_of_http_is_named() {
+    let server = Server::start(&["--play-wait", "0.2"]);
+    let rtmp = format!("127.0.0.1:{}", server.port);
+    let nobody = server.http_url("live/nobody.flv");
+    let load = ["--rtmp", &rtmp, "--publishers", "0", "--subscribers", "2"];
+    assert_fails(&bench(&nobody, &load), &["nobody.flv", "HTTP 404"]);
+    // RTMP where HTTP should be, and the other way round.
+    let wrong = server.url("live/x.flv").replace("rtmp:", "http:");
+    assert_fails(&bench(&wrong, &load), &["x.flv", "closed by the server"]);
+    let url = server.http_url("live/x.flv");
+    assert_fails(&bench(&server.url("live/x"), &load), &["--rtmp"]);
+    for (url, words) in [
+        (server.http_url("live/x.m3u8"), ".flv"),
+        (url.replace("http:", "https:"), "https"),
+    ] {
+        assert_fails(&bench(&url, &[]), &[words]);
+    }
+    server.stop();
+}
+
 #[test]
 fn nginx_delivers_everything() {
     let nginx = Nginx::start();

@@ -7,6 +7,7 @@ use super::peer::{Playing, Publishing};
 use super::shared::Shared;
 use super::stream::{Found, TestStream};
 use super::tally::{Arrival, Tally};
+use super::viewer::{Brought, Viewer};
 use crate::rtmp::MediaKind;
 use crate::rtmp::session::{ClientEvent, ClientSession, ClientState};
 
@@ -75,6 +76,32 @@ impl Context<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The same of a subscriber over HTTP.
+    pub(super) fn on_answer(
+        mut self,
+        viewer: &mut Viewer,
+        input: &[u8],
+        playing: &mut Playing,
+        opened: Instant,
+    ) -> Result<(), String> {
+        playing.asked.get_or_insert(opened);
+        viewer.handle_input(input, &mut |brought| {
+            match brought {
+                Brought::Accepted => {
+                    playing.accepted_ns = Some(self.shared.elapsed_ns(self.now));
+                    let count = &self.shared.counts.playing;
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                Brought::Media {
+                    kind,
+                    timestamp,
+                    body,
+                } => self.on_media(playing, kind, timestamp, body, opened),
+            }
+            Ok(())
+        })
     }
 
     fn on_media(

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 
 use super::events::Context;
-use super::peer::{Peer, Playing, Publishing, Role, connect, describe, is_for_later};
+use super::peer::{Link, Peer, Playing, Publishing, Role, connect, describe, is_for_later};
 use super::shared::{Phase, Shared};
 use super::stamp::Stamp;
 use super::tally::Tally;
@@ -160,7 +160,10 @@ impl<'a> Load<'a> {
         };
         let token = self.peers.len();
         let opened = Instant::now();
-        let connected = connect(self.shared.address, number).and_then(|mut socket| {
+        let address = self.shared.address(client_role);
+        let address = address.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable));
+        let connected = address.and_then(|address| connect(address, number));
+        let connected = connected.and_then(|mut socket| {
             let interest = Interest::READABLE | Interest::WRITABLE;
             let registry = self.poll.registry();
             registry.register(&mut socket, Token(token), interest)?;
@@ -169,12 +172,13 @@ impl<'a> Load<'a> {
         match connected {
             Ok(socket) => {
                 self.opening += 1;
+                let (link, output) = self.shared.link(client_role, stream, opened);
                 self.peers.push(Some(Peer {
                     socket,
-                    session: self.shared.session(client_role, stream, opened),
+                    link,
                     opened,
                     role,
-                    output: Vec::new(),
+                    output,
                     sent: 0,
                 }));
             }
@@ -274,24 +278,35 @@ impl<'a> Load<'a> {
                 Err(error) => return Err(describe(&error)),
             };
             let now = Instant::now();
-            let outcome = peer.session.handle_input(now, &self.buffer[..count]);
+            let input = &self.buffer[..count];
             let was_answered = peer.is_answered();
             let context = Context {
                 shared: self.shared,
                 tally: &mut self.tally,
                 now,
             };
-            match &mut peer.role {
-                Role::Publisher(publishing) => {
-                    context.on_publisher_events(&mut peer.session, publishing)?;
+            match (&mut peer.role, &mut peer.link) {
+                (Role::Publisher(publishing), Link::Rtmp(session)) => {
+                    let outcome = session.handle_input(now, input);
+                    context.on_publisher_events(session, publishing)?;
+                    outcome.map_err(|error| error.to_string())?;
                 }
-                Role::Subscriber(playing) => {
+                (Role::Publisher(_), Link::Http(_)) => {}
+                (Role::Subscriber(playing), link) => {
                     let total = &self.shared.counts.received;
                     total.fetch_add(count as u64, Ordering::Relaxed);
-                    context.on_subscriber_events(&mut peer.session, playing, peer.opened)?;
+                    match link {
+                        Link::Rtmp(session) => {
+                            let outcome = session.handle_input(now, input);
+                            context.on_subscriber_events(session, playing, peer.opened)?;
+                            outcome.map_err(|error| error.to_string())?;
+                        }
+                        Link::Http(viewer) => {
+                            context.on_answer(viewer, input, playing, peer.opened)?;
+                        }
+                    }
                 }
             }
-            outcome.map_err(|error| error.to_string())?;
             if peer.is_answered() && !was_answered {
                 self.opening -= 1;
                 if let Role::Publisher(Publishing {
@@ -379,7 +394,9 @@ impl<'a> Load<'a> {
             };
             stream.write(stamp, &mut self.body);
             let timestamp = stream.timestamp(kind, sequence);
-            peer.session.send_media(kind, timestamp, &self.body);
+            if let Some(session) = peer.link.session() {
+                session.send_media(kind, timestamp, &self.body);
+            }
             let total = &self.shared.counts.published;
             total.fetch_add(self.body.len() as u64, Ordering::Relaxed);
             has_sent = true;
@@ -467,7 +484,9 @@ impl<'a> Load<'a> {
         self.peers
             .retain(|peer| peer.as_ref().is_some_and(is_publisher));
         for peer in self.peers.iter_mut().flatten() {
-            peer.session.close(end);
+            if let Some(session) = peer.link.session() {
+                session.close(end);
+            }
             // Who is gone already needs no goodbye.
             peer.flush().unwrap_or_default();
         }
@@ -476,15 +495,16 @@ impl<'a> Load<'a> {
             for peer in self.peers.iter_mut().flatten() {
                 while let Ok(count @ 1..) = peer.socket.read(&mut self.buffer) {
                     let input = &self.buffer[..count];
-                    if peer.session.handle_input(end, input).is_err() {
+                    let session = peer.link.session();
+                    if session.is_some_and(|session| session.handle_input(end, input).is_err()) {
                         break;
                     }
                 }
                 peer.flush().unwrap_or_default();
             }
-            self.peers.retain(|peer| {
-                let state = peer.as_ref().map(|peer| peer.session.state());
-                state == Some(ClientState::Closing)
+            self.peers.retain_mut(|peer| {
+                let session = peer.as_mut().and_then(|peer| peer.link.session());
+                session.is_some_and(|session| session.state() == ClientState::Closing)
             });
         }
         Ok(())

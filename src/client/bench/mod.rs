@@ -1,5 +1,5 @@
-//! The load test: publishers and subscribers of ours on any RTMP server, and what became of every
-//! frame.
+//! The load test: publishers and subscribers of ours on any RTMP server, subscribers over HTTP too, and
+//! what became of every frame.
 //!
 //! ```text
 //!   thread 0..T-1 (load)                        main thread
@@ -13,10 +13,12 @@ mod load;
 mod peer;
 mod report;
 mod shared;
+mod source;
 mod stamp;
 mod stream;
 mod tally;
 mod usage;
+mod viewer;
 
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 use load::Load;
 pub use report::{BenchReport, LatencyReport, ServerReport, ThreadReport, TrackReport};
 use shared::{Counts, Phase, Shared, Window};
+pub use source::{Container, HttpSource, SourceError};
 pub use stream::StreamShape;
 use stream::TestStream;
 use tally::Tally;
@@ -115,21 +118,35 @@ pub enum BenchError {
     System(#[from] io::Error),
 }
 
-/// Runs a test from its first connection to its last.
+/// Runs a test from its first connection to its last: publishers at `target`, subscribers there too
+/// or at `http`.
 ///
 /// # Errors
 /// [`BenchError`], when there is nothing to report.
 pub fn run(
     target: &Target,
+    http: Option<&HttpSource>,
     options: &BenchOptions,
     stopper: &Stopper,
     on_progress: &mut dyn FnMut(&BenchProgress),
 ) -> Result<BenchReport, BenchError> {
     let stream = TestStream::new(options.shape, fastrand::u32(..))?;
-    let address = target.reachable_address(&mut Reactor::new()?)?;
+    let needs_rtmp = http.is_none() || options.publishers > 0;
+    let reach = |target: &Target| -> Result<_, BenchError> {
+        Ok(target.reachable_address(&mut Reactor::new()?)?)
+    };
+    let rtmp = needs_rtmp.then(|| reach(target)).transpose()?;
+    let http = match http {
+        None => None,
+        Some(source) => {
+            let place = Target::new(source.place().clone(), 0)?;
+            Some((source.clone(), reach(&place)?))
+        }
+    };
     let shared = Shared {
         target: target.clone(),
-        address,
+        rtmp,
+        http,
         options: options.clone(),
         stream,
         began: Instant::now(),

@@ -8,6 +8,7 @@ use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::tally::{Frames, Received};
+use super::viewer::Viewer;
 use crate::net::socket;
 use crate::rtmp::session::ClientSession;
 
@@ -71,11 +72,29 @@ pub(super) struct TrackPlaying {
     pub(super) is_past: bool,
 }
 
+/// What is spoken on a connection.
+#[derive(Debug)]
+pub(super) enum Link {
+    Rtmp(Box<ClientSession>),
+    /// What is asked for is in the output from the start.
+    Http(Box<Viewer>),
+}
+
+impl Link {
+    /// Publishers have one.
+    pub(super) fn session(&mut self) -> Option<&mut ClientSession> {
+        match self {
+            Self::Rtmp(session) => Some(session),
+            Self::Http(_) => None,
+        }
+    }
+}
+
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) socket: TcpStream,
-    pub(super) session: ClientSession,
+    pub(super) link: Link,
     pub(super) opened: Instant,
     pub(super) role: Role,
     pub(super) output: Vec<u8>,
@@ -94,7 +113,7 @@ impl Peer {
 
     /// Sends what waits, as far as the socket takes it.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        while let Some(bytes) = self.session.poll_output() {
+        while let Some(bytes) = self.link.session().and_then(ClientSession::poll_output) {
             if self.output.is_empty() {
                 self.output = bytes;
             } else {

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use super::peer::Link;
+use super::source::HttpSource;
 use super::stream::TestStream;
+use super::viewer::Viewer;
 use super::{BenchOptions, Target};
 use crate::rtmp::session::{ClientConfig, ClientRole, ClientSession};
 
@@ -24,8 +27,11 @@ pub(super) enum Phase {
 /// What the threads of a test share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Where is published, and played unless `http` says where else.
     pub(super) target: Target,
-    pub(super) address: SocketAddr,
+    /// Of `target`; `None` if nobody needs it.
+    pub(super) rtmp: Option<SocketAddr>,
+    pub(super) http: Option<(HttpSource, SocketAddr)>,
     pub(super) options: BenchOptions,
     pub(super) stream: TestStream,
     /// Zero of all stamps.
@@ -122,8 +128,26 @@ impl Shared {
         }
     }
 
-    /// A session for stream `number`.
-    pub(super) fn session(&self, role: ClientRole, number: usize, now: Instant) -> ClientSession {
+    /// Where somebody in this role connects.
+    pub(super) fn address(&self, role: ClientRole) -> Option<SocketAddr> {
+        match (&self.http, role) {
+            (Some((_, address)), ClientRole::Play) => Some(*address),
+            _ => self.rtmp,
+        }
+    }
+
+    /// What speaks on a connection for stream `number`, and what it says at once.
+    pub(super) fn link(&self, role: ClientRole, number: usize, now: Instant) -> (Link, Vec<u8>) {
+        if let (Some((source, _)), ClientRole::Play) = (&self.http, role) {
+            let viewer = Viewer::new(source.container());
+            let request = source.request(&self.stream_name(number));
+            return (Link::Http(Box::new(viewer)), request);
+        }
+        let session = self.session(role, number, now);
+        (Link::Rtmp(Box::new(session)), Vec::new())
+    }
+
+    fn session(&self, role: ClientRole, number: usize, now: Instant) -> ClientSession {
         let config = ClientConfig {
             stream_name: self.stream_name(number),
             ..self.target.config(role)

@@ -1,0 +1,215 @@
+//! Where the subscribers of a load test get a live stream when not by RTMP: `http://HOST/APP/KEY.flv`
+//! or `.mp4`.
+
+use std::fmt;
+
+use crate::rtmp::url::{self, RtmpUrl, UrlError};
+
+/// Port of `http://` without a port.
+const PORT_DEFAULT: u16 = 80;
+
+/// What a live stream over HTTP comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// FLV.
+    Flv,
+    /// Fragmented MP4.
+    Mp4,
+}
+
+/// A live stream over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSource {
+    /// Host and port of HTTP; app and key without the ending.
+    url: RtmpUrl,
+    container: Container,
+}
+
+/// Why a text names no live stream over HTTP; `Display` says what is expected instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// TLS.
+    #[error("https:// is not supported; expected http://HOST[:PORT]/APP/KEY.flv or .mp4")]
+    Tls,
+    /// Neither `.flv` nor `.mp4`.
+    #[error("the path does not end in .flv or .mp4; expected http://HOST[:PORT]/APP/KEY.flv")]
+    Ending,
+    /// Host, port or path.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+}
+
+impl HttpSource {
+    /// Reads what a person typed; `None` for another scheme than `http` and `https`.
+    ///
+    /// # Errors
+    /// [`SourceError`]
+    pub fn parse(text: &str) -> Option<Result<Self, SourceError>> {
+        let (scheme, rest) = text.trim().split_once("://")?;
+        if scheme.eq_ignore_ascii_case("https") {
+            return Some(Err(SourceError::Tls));
+        }
+        scheme
+            .eq_ignore_ascii_case("http")
+            .then(|| Self::parse_rest(rest))
+    }
+
+    fn parse_rest(rest: &str) -> Result<Self, SourceError> {
+        // The rest is as in a URL of RTMP, but for the port that is not said.
+        let mut url = RtmpUrl::parse(&format!("rtmp://{rest}"))?;
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit(']').next().unwrap_or_default();
+        if !host.contains(':') {
+            url.port = PORT_DEFAULT;
+        }
+        let (name, query) = match url.stream_name.split_once('?') {
+            Some((name, query)) => (name, Some(query)),
+            None => (&*url.stream_name, None),
+        };
+        let (name, container) = if let Some(name) = name.strip_suffix(".flv") {
+            (name, Container::Flv)
+        } else if let Some(name) = name.strip_suffix(".mp4") {
+            (name, Container::Mp4)
+        } else {
+            return Err(SourceError::Ending);
+        };
+        if name.is_empty() {
+            return Err(UrlError::NoPath.into());
+        }
+        url.stream_name = match query {
+            Some(query) => format!("{name}?{query}"),
+            None => name.to_owned(),
+        };
+        Ok(Self { url, container })
+    }
+
+    /// The same live stream by RTMP: on the usual port of the same host, or at `address`, which is
+    /// `HOST[:PORT]`.
+    ///
+    /// # Errors
+    /// [`UrlError`] of the address.
+    pub fn by_rtmp(&self, address: Option<&str>) -> Result<RtmpUrl, UrlError> {
+        let mut url = self.url.clone();
+        match address {
+            None => url.port = url::PORT_DEFAULT,
+            Some(address) => {
+                let given = RtmpUrl::parse(&format!("rtmp://{address}/a/b"))?;
+                (url.host, url.port) = (given.host, given.port);
+            }
+        }
+        Ok(url)
+    }
+
+    /// Its host and port, in a URL whose scheme means nothing.
+    pub(super) fn place(&self) -> &RtmpUrl {
+        &self.url
+    }
+
+    pub(super) fn container(&self) -> Container {
+        self.container
+    }
+
+    /// What is asked for, of the stream with this key and query.
+    pub(super) fn request(&self, stream_name: &str) -> Vec<u8> {
+        let (key, query) = match stream_name.split_once('?') {
+            Some((key, query)) => (key, format!("?{query}")),
+            None => (stream_name, String::new()),
+        };
+        let ending = match self.container {
+            Container::Flv => "flv",
+            Container::Mp4 => "mp4",
+        };
+        let app = match &*self.url.app {
+            "" => String::new(),
+            app => format!("{app}/"),
+        };
+        let host = self.url.authority();
+        format!(
+            "GET /{app}{key}.{ending}{query} HTTP/1.1\r\nHost: {host}\r\n\
+             User-Agent: millstream-bench\r\nAccept: */*\r\n\r\n"
+        )
+        .into_bytes()
+    }
+}
+
+/// As it was typed, without a password.
+impl fmt::Display for HttpSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ending = match self.container {
+            Container::Flv => "flv",
+            Container::Mp4 => "mp4",
+        };
+        let RtmpUrl { app, .. } = &self.url;
+        let host = self.url.authority();
+        let key = self.url.stream_name.split('?').next().unwrap_or_default();
+        write!(f, "http://{host}/{app}/{key}.{ending}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_url_names_what_is_asked_for_and_what_is_published() {
+        for (text, line, rtmp) in [
+            (
+                "http://127.0.0.1:8080/live/test.flv",
+                "GET /live/test.flv HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n",
+                "rtmp://127.0.0.1/live/test",
+            ),
+            (
+                "HTTP://box/a/b/c.d.mp4?token=1",
+                "GET /a/b/c.d.mp4?token=1 HTTP/1.1\r\nHost: box:80\r\n",
+                "rtmp://box/a/b/c.d?token=1",
+            ),
+            (
+                "http://[::1]:81/live/x.flv",
+                "GET /live/x.flv HTTP/1.1\r\nHost: [::1]:81\r\n",
+                "rtmp://[::1]/live/x",
+            ),
+            (
+                "http://[::1]/live/x.flv",
+                "GET /live/x.flv HTTP/1.1\r\nHost: [::1]:80\r\n",
+                "rtmp://[::1]/live/x",
+            ),
+        ] {
+            let source = HttpSource::parse(text).unwrap().unwrap();
+            let url = source.by_rtmp(None).unwrap();
+            assert_eq!(url.to_string(), rtmp);
+            let request = String::from_utf8(source.request(&url.stream_name)).unwrap();
+            assert!(request.starts_with(line), "{request}");
+        }
+        let source = HttpSource::parse("http://a:8080/live/x.flv")
+            .unwrap()
+            .unwrap();
+        for (address, rtmp) in [
+            ("b", "rtmp://b/live/x"),
+            ("b:19350", "rtmp://b:19350/live/x"),
+        ] {
+            assert_eq!(source.by_rtmp(Some(address)).unwrap().to_string(), rtmp);
+        }
+        assert!(source.by_rtmp(Some("b:0x")).is_err());
+    }
+
+    #[test]
+    fn other_urls_are_not_taken() {
+        assert_eq!(HttpSource::parse("rtmp://a/live/x"), None);
+        assert_eq!(HttpSource::parse("a/live/x.flv"), None);
+        for (text, error) in [
+            ("https://a/live/x.flv", SourceError::Tls),
+            ("http://a/live/x", SourceError::Ending),
+            ("http://a/live/x.m3u8", SourceError::Ending),
+            ("http://a/live/.flv", SourceError::Url(UrlError::NoPath)),
+            ("http:///live/x.flv", SourceError::Url(UrlError::NoHost)),
+            (
+                "http://a:99999/live/x.flv",
+                SourceError::Url(UrlError::Port),
+            ),
+        ] {
+            assert_eq!(HttpSource::parse(text), Some(Err(error)), "{text}");
+        }
+    }
+}
