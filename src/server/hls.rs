@@ -6,15 +6,18 @@
 //! begun by the first request for it and given up a while after the last one, or after the end of the
 //! live stream.
 
+mod audience;
 mod measure;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::audience::{Audience, Viewer};
 use self::measure::Measure;
+use super::connection::Connection;
 use super::framing;
 use super::http::File;
-use super::live_stream::Source;
+use super::live_stream::{LiveStream, Source};
 use super::mail::StreamName;
 use super::worker::Worker;
 use crate::broadcast::{Frame, Headers, Prelude};
@@ -86,6 +89,7 @@ pub(super) struct Hls {
     waiting: Vec<usize>,
     /// Some of those may be answered now.
     has_news: bool,
+    audience: Audience,
     last_request: Instant,
     ended_at: Option<Instant>,
     /// The playlist as it is, with the query in its addresses: a part that comes is told to all who
@@ -110,6 +114,7 @@ impl Hls {
             stage: Stage::Measuring(Measure::default()),
             waiting: Vec::new(),
             has_news: false,
+            audience: Audience::default(),
             last_request: now,
             ended_at: None,
             playlist: None,
@@ -127,9 +132,11 @@ impl Hls {
         match &mut self.stage {
             // Who has seen the end reads no more; who has not finds a playlist that goes on.
             _ if self.ended_at.is_some() => {
-                let waiting = std::mem::take(&mut self.waiting);
-                *self = Self::new(self.last_request);
-                self.waiting = waiting;
+                *self = Self {
+                    waiting: std::mem::take(&mut self.waiting),
+                    audience: std::mem::take(&mut self.audience),
+                    ..Self::new(self.last_request)
+                };
             }
             Stage::Measuring(measure) => measure.break_off(),
             Stage::Cutting(segmenter) => self.has_news |= segmenter.discontinuity(),
@@ -322,7 +329,27 @@ fn unix_ms() -> i64 {
     })
 }
 
+fn viewer(connection: &Connection) -> Viewer {
+    Viewer {
+        address: connection.peer.ip(),
+        software: connection.software.clone(),
+    }
+}
+
 impl Worker {
+    /// How many watch a live stream by its playlist, which is made here if anywhere.
+    pub(super) fn hls_viewers(&self, live: &LiveStream, now: Instant) -> u64 {
+        let Some(hls) = &live.hls else {
+            return 0;
+        };
+        let waiting = hls.waiting.iter().filter_map(|key| {
+            let connection = self.connections.get(*key)?;
+            let held = connection.protocol.held()?;
+            matches!(held.asked, Asked::Playlist(..)).then(|| viewer(connection))
+        });
+        hls.audience.count(waiting, now)
+    }
+
     /// Answers a request for a playlist or for what it names, or lets it wait.
     pub(super) fn handle_hls(&mut self, key: usize, route: Route, request: &Request, now: Instant) {
         let (name, asked) = match route {
@@ -349,6 +376,9 @@ impl Worker {
         };
         if let Some(hls) = &mut self.streams[slot].hls {
             hls.last_request = now;
+            if matches!(asked, Asked::Playlist(..)) {
+                hls.audience.note(viewer(&self.connections[key]), now);
+            }
         }
         self.try_hls(key, slot, name, asked, request, None, now);
     }

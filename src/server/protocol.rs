@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::hls::Held;
 use super::http::HttpPeer;
 use super::rendition::Output;
 use crate::http::request::Request;
@@ -115,6 +116,14 @@ impl Protocol {
         match self {
             Self::Rtmp(_) => None,
             Self::Http(peer) => Some(peer),
+        }
+    }
+
+    /// The request that waits, if one does.
+    pub(super) fn held(&self) -> Option<&Held> {
+        match self {
+            Self::Rtmp(_) => None,
+            Self::Http(peer) => peer.held(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::support::packets::{Kind, packets};
 use super::support::process::Process;
 use super::support::server::{Server, wait_for_connections};
 use super::support::tempdir::TempDir;
+use super::support::wait_for;
 
 /// An encoder with a keyframe each second, for so many seconds.
 fn encode(server: &Server, name: &str, codec: &[&str], seconds: u32) -> Process {
@@ -310,6 +311,55 @@ fn the_still_picture_is_one_that_decodes() {
     publisher.signal("INT");
     publisher.succeed();
     assert_eq!(get(&url).0, 404);
+    server.stop();
+}
+
+#[test]
+fn viewers_are_counted_however_many_connections_they_have() {
+    let server = Server::start(&["--workers", "2"]);
+    let publisher = push_on(&server, Sample::BFrames, "live/cam");
+    server.process.wait_said(1, ": publishes live/cam");
+    let viewers = || {
+        let (status, text) = get(&server.http_url("api/v1/streams"));
+        assert_eq!(status, 200);
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let stream = &report["streams"][0];
+        let mut forms = stream["outputs"].as_array().unwrap().iter();
+        let hls = forms.find(|form| form["kind"] == "hls").unwrap();
+        assert_eq!(hls["subscriber_count"], stream["subscriber_count"]);
+        let (_, text) = get(&server.http_url("metrics"));
+        let total = values(&text, "millstream_subscribers ")[0].to_owned();
+        assert_eq!(total, stream["subscriber_count"].to_string());
+        stream["subscriber_count"].as_u64().unwrap()
+    };
+    assert_eq!(viewers(), 0);
+    // A new connection for each request, as some players do: one viewer, also between them.
+    let url = server.http_url("live/cam.m3u8");
+    let text = playlist(&url);
+    playlist(&url);
+    let [map] = values(&text, "#EXT-X-MAP:URI=")[..] else {
+        panic!("{text}");
+    };
+    let map = server.http_url(&format!("live/{}", map.trim_matches('"')));
+    assert_eq!(get_bytes(&map, &[]).0, 200);
+    assert_eq!(viewers(), 1);
+    get_bytes(&url, &["-A", "another"]);
+    assert_eq!(viewers(), 2);
+    // Three behind one router, that wait for what comes next.
+    publisher.signal("STOP");
+    let (sequence, _) = hint(&playlist(&url));
+    let waiting = [1, 2, 3].map(|_| {
+        let mut socket = TcpStream::connect(("127.0.0.1", server.http_port)).unwrap();
+        let path = format!("/live/cam.m3u8?_HLS_msn={}", sequence + 1);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: third\r\n\r\n");
+        socket.write_all(request.as_bytes()).unwrap();
+        socket
+    });
+    wait_for("three more", || (viewers() == 5).then_some(()));
+    drop(waiting);
+    publisher.signal("CONT");
+    publisher.signal("INT");
+    publisher.succeed();
     server.stop();
 }
 

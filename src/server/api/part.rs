@@ -16,8 +16,8 @@ use crate::server::rendition::{Output, Wrap};
 use crate::server::subscriber::Lag;
 use crate::server::worker::Worker;
 
-/// Who has asked for a playlist or a segment receives HLS for this long: segments are asked for
-/// every few seconds.
+/// A connection that asked for a playlist or a segment receives HLS for this long: segments are asked
+/// for every few seconds. Viewers are counted in another way: one may have several, or none just now.
 const HLS_RECENT: Duration = Duration::from_secs(15);
 
 /// A part of an answer; what the question is not about is empty.
@@ -114,10 +114,13 @@ impl Worker {
             )
         });
         let now_ms = self.now_ms(now);
+        let hls = self.streams.iter();
+        let hls = hls.filter(|(_, live)| live.source != Source::Absent);
+        let by_hls: u64 = hls.map(|(_, live)| self.hls_viewers(live, now)).sum();
         Tally {
             live_streams: live.count() as u64,
             publishers: count(&|one| one.publisher.is_some()),
-            subscribers: count(&|one| one.subscriber.is_some() || hls_name(one, now).is_some()),
+            subscribers: count(&|one| one.subscriber.is_some()) + by_hls,
             connections: self.connections.len() as u64,
             bitrate_in: self.traffic.received.bitrate(now_ms),
             bitrate_out: self.traffic.sent.bitrate(now_ms),
@@ -137,20 +140,19 @@ impl Worker {
                     kind: kind_of(rendition.output),
                     count: rendition.subscribers.len() as u64,
                 }));
+            let by_hls = self.hls_viewers(live, clock.now);
+            if by_hls > 0 {
+                part.subscribed.push(Subscribed {
+                    name: live.name.to_string(),
+                    kind: Some(OutputKind::Hls),
+                    count: by_hls,
+                });
+            }
             if let Source::Here { publisher, .. } = live.source {
                 let publisher = publisher.and_then(|key| self.connections.get(key));
                 let started = self.shared.started;
                 part.streams
                     .push(stream::report(live, publisher, started, clock));
-            }
-        }
-        for (_, connection) in &self.connections {
-            if let Some(name) = hls_name(connection, clock.now).filter(|name| is_meant(name)) {
-                part.subscribed.push(Subscribed {
-                    name: name.to_owned(),
-                    kind: Some(OutputKind::Hls),
-                    count: 1,
-                });
             }
         }
     }
