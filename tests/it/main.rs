@@ -24,6 +24,7 @@ mod forms;
 mod fuzz_corpus;
 mod hls;
 mod hls_live;
+mod hls_rules;
 mod http;
 mod http_hostile;
 mod http_live;

@@ -60,8 +60,10 @@ impl Default for Config {
             // 8 frames at 25, 9 at 30 or 19 at 60 a second: nearly full each.
             part_ms: 330,
             segments_listed: 6,
-            segments_lingering: 3,
-            // 9 segments of 2 s at 24 Mbit/s are 54 MB.
+            // For its own time and that of the longest playlist that names it (RFC 8216bis §6.2.2),
+            // and one more, since they are not all of one length.
+            segments_lingering: 1 + 6 + 1,
+            // 14 segments of 2 s at 19 Mbit/s are 66 MB.
             bytes_max: 64 << 20,
             segment_bytes_max: 16 << 20,
         }

@@ -253,10 +253,10 @@ fn a_hole_or_a_step_back_is_no_duration() {
 #[test]
 fn the_window_is_bounded_by_count_and_bytes() {
     let segmenter = with_video(1000, 60_001);
-    assert_eq!(segmenter.finished.len(), 9);
-    assert_eq!(segmenter.finished[0].sequence, 30 - 9);
-    assert_eq!(segmenter.find(PieceName::Segment(20)), Found::Nothing);
-    body(&segmenter, PieceName::Segment(21));
+    assert_eq!(segmenter.finished.len(), 14);
+    assert_eq!(segmenter.finished[0].sequence, 30 - 14);
+    assert_eq!(segmenter.find(PieceName::Segment(15)), Found::Nothing);
+    body(&segmenter, PieceName::Segment(16));
 
     let config = Config {
         bytes_max: 1000,
@@ -369,7 +369,7 @@ proptest::proptest! {
                     assert!(part.duration_ms <= segmenter.part_target_ms);
                 }
             }
-            assert!(segmenter.finished.len() <= 9);
+            assert!(segmenter.finished.len() <= 14);
             gone.extend(last.iter().filter(|last| Some(**last) < first).copied());
             assert!(last <= first, "{last:?} came back as {first:?}");
             last = first;
