@@ -246,9 +246,9 @@ pub fn error(status: Status, detail: &str, form: ErrorForm, access: Access) -> (
     )
 }
 
-/// What a peer is told whose request was refused, whole: the connection closes behind it. `None`
-/// for a peer that would not understand it.
-pub fn refused(refusal: Refusal) -> Option<Vec<u8>> {
+/// The head and the body of what a peer is told whose request was refused: the connection closes
+/// behind it. `None` for a peer that would not understand it.
+pub fn refused(refusal: Refusal) -> Option<(Head, Vec<u8>)> {
     let status = refusal.status()?;
     let (mut head, body) = error(status, &refusal.to_string(), ErrorForm::Text, Access::Own);
     if status == Status::MethodNotAllowed {
@@ -256,10 +256,7 @@ pub fn refused(refusal: Refusal) -> Option<Vec<u8>> {
         let methods = [Method::Get, Method::Head, Method::Post, Method::Options];
         head = head.field("Allow", method_names(&methods));
     }
-    let mut out = Vec::new();
-    head.encode(Version::Http11, false, &mut out);
-    out.extend_from_slice(&body);
-    Some(out)
+    Some((head, body))
 }
 
 /// A report as JSON with a line break behind it. `<`, `>` and `&` are written as escapes, so that
@@ -403,7 +400,12 @@ mod tests {
     #[test]
     fn refusals_close_the_connection() {
         use crate::http::request::Protocol;
-        let text = |refusal| refused(refusal).map(|out| String::from_utf8(out).unwrap());
+        let text = |refusal| {
+            let (head, body) = refused(refusal)?;
+            let (head, keeps) = encode(&head, Version::Http11, false);
+            assert!(!keeps);
+            Some(head + &String::from_utf8(body).unwrap())
+        };
         let put = text(Refusal::MethodNotAllowed).unwrap();
         assert!(put.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));
         assert!(put.contains("\r\nAllow: GET, HEAD, POST, OPTIONS\r\n"));

@@ -184,8 +184,10 @@ impl HttpPeer {
             }
             Err(refusal) => {
                 log::debug!("HTTP: refused: {refusal}");
-                self.output
-                    .extend(response::refused(refusal).unwrap_or_default());
+                if let Some((head, body)) = response::refused(refusal) {
+                    put_head(&head, Version::Http11, false, &mut self.output);
+                    self.output.extend_from_slice(&body);
+                }
                 self.state = State::Done;
                 None
             }
@@ -282,7 +284,7 @@ impl HttpPeer {
             return;
         };
         if let Some(head) = viewing.opening.take() {
-            viewing.keeps = head.encode(viewing.version, viewing.keeps, &mut self.output);
+            viewing.keeps = put_head(&head, viewing.version, viewing.keeps, &mut self.output);
         }
         if let Output::Flv(wrap) = output {
             let mut header = Vec::new();
@@ -329,7 +331,8 @@ impl HttpPeer {
 
     /// Answers with a body that is known.
     fn respond(&mut self, request: &Request, head: &Head, body: &[u8], now: Instant) {
-        let keeps = head.encode(request.version, request.is_keep_alive, &mut self.output);
+        let keeps = request.is_keep_alive;
+        let keeps = put_head(head, request.version, keeps, &mut self.output);
         if request.method != Method::Head {
             self.output.extend_from_slice(body);
         }
@@ -339,7 +342,8 @@ impl HttpPeer {
     /// Answers with a body that goes out piece by piece.
     fn respond_with(&mut self, request: &Request, file: File, now: Instant) {
         let (head, body) = file.answer(request);
-        let keeps = head.encode(request.version, request.is_keep_alive, &mut self.output);
+        let keeps = request.is_keep_alive;
+        let keeps = put_head(&head, request.version, keeps, &mut self.output);
         self.state = match body.is_empty() {
             true => after_answer(keeps, now),
             false => State::Sending(Sending {
@@ -352,10 +356,17 @@ impl HttpPeer {
 
     fn refuse(&mut self, status: Status, detail: &str, version: Version) {
         let (head, body) = response::error(status, detail, ErrorForm::Text, Access::Shared);
-        head.encode(version, false, &mut self.output);
+        put_head(&head, version, false, &mut self.output);
         self.output.extend_from_slice(&body);
         self.state = State::Done;
     }
+}
+
+/// Appends a head with its date (RFC 9110 §6.6.1); the answer is whether the connection stays.
+fn put_head(head: &Head, version: Version, keeps: bool, out: &mut Vec<u8>) -> bool {
+    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
+    let head = head.clone().date(&date.to_string());
+    head.encode(version, keeps, out)
 }
 
 /// What a connection does behind an answer, by whether it stays.
@@ -596,7 +607,11 @@ impl Worker {
             ErrorForm::Json => (ErrorForm::Json, Access::Own),
             ErrorForm::Text => (ErrorForm::Text, Access::Shared),
         };
-        let (head, body) = response::error(status, detail, form, access);
+        let (mut head, body) = response::error(status, detail, form, access);
+        if status == Status::ServiceUnavailable {
+            // It may be otherwise in a moment.
+            head = head.field("Retry-After", "1");
+        }
         self.answer(key, request, &head, &body, now);
     }
 }

@@ -28,6 +28,7 @@ mod hls_rules;
 mod http;
 mod http_hostile;
 mod http_live;
+mod http_players;
 mod limits;
 mod login;
 mod manners;

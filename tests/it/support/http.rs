@@ -78,6 +78,8 @@ impl HttpClient {
     pub(crate) fn answer_to(&mut self, method: &str) -> Option<Answer> {
         let head = self.head()?;
         let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let date = field(&head, "date").map(jiff::fmt::rfc2822::parse);
+        assert!(status == 100 || matches!(date, Some(Ok(_))), "{head}");
         let has_body = method != "HEAD" && status >= 200 && status != 204 && status != 304;
         let length = field(&head, "content-length").map(|length| length.parse().unwrap());
         let is_chunked = field(&head, "transfer-encoding") == Some("chunked");
