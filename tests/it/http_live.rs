@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::support::flv;
+use crate::support::flv::{self, Tag};
 use crate::support::frames::assert_begins;
 use crate::support::http::{End, HttpClient};
 use crate::support::media::Sample;
@@ -244,5 +244,72 @@ fn frames_of_the_live_stream_are_those_of_the_publisher() {
     assert_eq!(answer.end, End::Said);
     let got = flv::parse(&answer.body).unwrap();
     assert_begins("HTTP/1.1", &flv::read(&input).unwrap(), &got);
+    server.stop();
+}
+
+/// A live stream of large pictures, a keyframe in ten, 40 ms apart: 12 MiB.
+fn large_pictures() -> Vec<Tag> {
+    let sample = flv::read(&Sample::Plain.path()).unwrap();
+    let mut headers = sample.into_iter().filter(Tag::is_sequence_header);
+    let header = headers.find(|tag| tag.kind == flv::VIDEO).unwrap();
+    let picture = |index: u32| {
+        let (label, nal) = match index % 10 {
+            0 => (0x17, 0x65),
+            _ => (0x27, 0x41),
+        };
+        let size = 60_000_u32;
+        let mut body = vec![label, 1, 0, 0, 0];
+        body.extend_from_slice(&size.to_be_bytes());
+        body.push(nal);
+        body.resize(body.len() + size as usize - 1, 0xAA);
+        Tag {
+            kind: flv::VIDEO,
+            timestamp: index * 40,
+            body,
+        }
+    };
+    [header].into_iter().chain((0..200).map(picture)).collect()
+}
+
+#[test]
+fn who_lags_skips_between_chunks_and_is_cut_when_it_takes_too_long() {
+    let variables = [
+        ("MILLSTREAM_LIMITS_LOG_BYTES_MAX", "1MiB"),
+        ("MILLSTREAM_TIMERS_DRAIN_TIMEOUT", "1s"),
+    ];
+    let server = Server::start_with(&["--play-wait", "60"], &variables);
+    let mut slow = ask(&server, "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut stuck = ask(&server, "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n");
+    server.wait_for_waiting(2);
+    let mut publisher = RawPeer::publish(server.port, "live", "cam");
+    let sent = large_pictures();
+    publisher.send_tags(&sent);
+    // Who does not read is far behind by now, whatever the system holds.
+    let mut metrics = HttpClient::connect(server.http_port);
+    wait_for("a lap", || {
+        metrics.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let text = metrics.answer().unwrap().text();
+        (!text.contains("\nmillstream_frames_total 0\n")
+            && text.contains("\nmillstream_frames_total 201\n"))
+        .then_some(())
+    });
+    publisher.unpublish("cam");
+    let answer = slow.answer().unwrap();
+    assert_eq!((answer.status, answer.end), (200, End::Said));
+    let got = flv::parse(&answer.body).unwrap();
+    let pictures: Vec<_> = got.iter().filter(|tag| !tag.is_sequence_header()).collect();
+    assert!(pictures.len() < 150, "{}", pictures.len());
+    assert_eq!(pictures.last().unwrap().body, sent.last().unwrap().body);
+    let mut skips = 0;
+    for pair in pictures.windows(2) {
+        let step = pair[1].timestamp - pair[0].timestamp;
+        assert!(step == 40 || pair[1].is_keyframe(), "{step}");
+        skips += u32::from(step != 40);
+    }
+    assert!(skips > 0);
+    // The other one never takes the rest.
+    server.process.wait_said(2, ": live/cam ended");
+    let answer = stuck.answer().unwrap();
+    assert_eq!((answer.status, answer.end), (200, End::Cut));
     server.stop();
 }
