@@ -313,3 +313,176 @@ fn who_lags_skips_between_chunks_and_is_cut_when_it_takes_too_long() {
     assert_eq!((answer.status, answer.end), (200, End::Cut));
     server.stop();
 }
+
+/// Playlist, segment, initialisation segment and still picture: HEAD says what GET gives, pages of
+/// other sites may read them, and the connection stays for who wants that, in either version.
+#[test]
+fn files_of_a_live_stream_are_as_their_heads_say() {
+    let server = Server::start(&["--workers", "2"]);
+    let input = Sample::BFrames.path();
+    let url = server.url("live/cam");
+    let publisher = Process::millstream("push", ["push", "--loop", input.to_str().unwrap(), &url]);
+    server.process.wait_said(1, ": publishes live/cam");
+    let mut client = HttpClient::connect(server.http_port);
+    let playlist = wait_for("a playlist with a segment", || {
+        client.send("GET /live/cam.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n");
+        let text = client.answer().unwrap().text();
+        text.contains("#EXTINF").then_some(text)
+    });
+    let segment = playlist
+        .lines()
+        .rfind(|line| line.ends_with(".m4s"))
+        .unwrap();
+    let (_, map) = playlist.split_once("#EXT-X-MAP:URI=\"").unwrap();
+    let map = map.split('"').next().unwrap();
+    for (path, media_type, is_fixed) in [
+        ("cam.m3u8", "application/vnd.apple.mpegurl", false),
+        ("cam/still.mp4", "video/mp4", false),
+        (segment, "video/mp4", true),
+        (map, "video/mp4", true),
+    ] {
+        for (version, lines, stays) in [
+            ("1.1", "", true),
+            ("1.1", "Connection: close\r\n", false),
+            ("1.0", "", false),
+            ("1.0", "Connection: keep-alive\r\n", true),
+        ] {
+            let what = format!("{path} {version} {lines}");
+            let rest = format!("/live/{path} HTTP/{version}\r\nHost: x\r\n{lines}\r\n");
+            let mut client = ask(&server, &format!("GET {rest}"));
+            let whole = client.answer().unwrap();
+            assert_eq!((whole.status, whole.end), (200, End::Said), "{what}");
+            assert_eq!(whole.field("content-type"), Some(media_type), "{what}");
+            assert_eq!(
+                whole.field("access-control-allow-origin"),
+                Some("*"),
+                "{what}"
+            );
+            let said = match (version, stays) {
+                (_, false) => Some("close"),
+                ("1.0", true) => Some("keep-alive"),
+                _ => None,
+            };
+            assert_eq!(whole.field("connection"), said, "{what}");
+            if !stays {
+                assert!(client.is_closed(), "{what}");
+                client = HttpClient::connect(server.http_port);
+            }
+            client.send(format!("HEAD {rest}"));
+            let head = client.answer_to("HEAD").unwrap();
+            assert_eq!(head.status, 200, "{what}");
+            if is_fixed {
+                assert_eq!(head.field("content-length"), whole.field("content-length"));
+                assert_eq!(head.field("accept-ranges"), Some("bytes"));
+            }
+            assert_eq!(head.field("content-type"), Some(media_type), "{what}");
+            assert_eq!(head.field("connection"), said, "{what}");
+            assert_eq!(client.is_open(), stays, "{what}");
+        }
+        let mut client = ask(
+            &server,
+            &format!(
+                "OPTIONS /live/{path} HTTP/1.1\r\nHost: x\r\nOrigin: http://a.example\r\n\r\n"
+            ),
+        );
+        let options = client.answer().unwrap();
+        assert_eq!(options.status, 204);
+        assert_eq!(
+            options.field("access-control-allow-methods"),
+            Some("GET, HEAD, OPTIONS")
+        );
+    }
+    publisher.signal("INT");
+    publisher.succeed();
+    server.stop();
+}
+
+/// A client's frame, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
+}
+
+/// What comes on a WebSocket up to the goodbye: payloads of pongs, and the goodbye's code.
+fn pongs_and_goodbye(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<u16>) {
+    let (mut rest, mut pongs) = (bytes, Vec::new());
+    while let [first, second, behind @ ..] = rest {
+        let (size, behind) = match second {
+            126 => (
+                usize::from(u16::from_be_bytes([behind[0], behind[1]])),
+                &behind[2..],
+            ),
+            127 => {
+                let size = u64::from_be_bytes(behind[..8].try_into().unwrap());
+                (usize::try_from(size).unwrap(), &behind[8..])
+            }
+            size => (usize::from(*size), behind),
+        };
+        match first {
+            0x82 => {}
+            0x8A => pongs.push(behind[..size].to_vec()),
+            0x88 => {
+                return (
+                    pongs,
+                    behind.first_chunk().map(|code| u16::from_be_bytes(*code)),
+                );
+            }
+            other => panic!("a frame that begins with {other:#x}"),
+        }
+        rest = &behind[size..];
+    }
+    (pongs, None)
+}
+
+#[test]
+fn a_web_socket_is_answered_while_it_plays() {
+    let (server, publisher) = with_publisher(&[]);
+    let ping = frame(0x89, b"there?");
+    for (what, said, pongs, code) in [
+        ("a goodbye", frame(0x88, &[3, 0xE8]), 0, 1000),
+        ("a goodbye without a code", frame(0x88, &[]), 0, 1000),
+        (
+            "pings",
+            [&*ping, &ping, &frame(0x88, &[])].concat(),
+            2,
+            1000,
+        ),
+        (
+            "words, which viewers have none of",
+            [&*frame(0x81, b"hello"), &ping, &frame(0x88, &[])].concat(),
+            1,
+            1000,
+        ),
+        ("no mask", vec![0x81, 0], 0, 1002),
+        ("an extension", frame(0xC1, b"x"), 0, 1002),
+        ("an opcode that is none", frame(0x83, b"x"), 0, 1002),
+        ("a ping in pieces", frame(0x09, b"x"), 0, 1002),
+        ("the middle of nothing", frame(0x80, b"x"), 0, 1002),
+        ("a goodbye of one byte", frame(0x88, &[3]), 0, 1002),
+        (
+            "a message that is too long",
+            vec![0x81, 0xFE, 0xFF, 0xFF, 0, 0, 0, 0],
+            0,
+            1009,
+        ),
+        (
+            "one beyond all bounds",
+            [&[0x82, 0xFF][..], &[0xFF; 8], &[0; 4]].concat(),
+            0,
+            1009,
+        ),
+    ] {
+        let mut client = ask(
+            &server,
+            "GET /live/cam.mp4 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        );
+        let head = client.head().unwrap();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        client.send(&said);
+        let got = pongs_and_goodbye(&client.rest());
+        assert_eq!(got, (vec![b"there?".to_vec(); pongs], Some(code)), "{what}");
+    }
+    drop(publisher);
+    server.stop();
+}

@@ -124,6 +124,20 @@ impl HttpClient {
         self.received.is_empty() && !self.read_more()
     }
 
+    /// Whether the connection goes on: another request is answered.
+    #[track_caller]
+    pub(crate) fn is_open(&mut self) -> bool {
+        self.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        self.answer().is_some()
+    }
+
+    /// All that comes until the server closes.
+    #[track_caller]
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.read_more() {}
+        std::mem::take(&mut self.received)
+    }
+
     fn chunks(&mut self, body: &mut Vec<u8>) -> End {
         loop {
             let size = loop {
