@@ -229,6 +229,11 @@ impl Connection {
         }
     }
 
+    /// Whether it is to be read from: not while a peer does not take its replies.
+    pub(super) fn may_read(&self, reply_bytes_max: usize) -> bool {
+        self.can_read && self.unsent_replies() <= reply_bytes_max && !self.protocol.is_behind()
+    }
+
     /// The peer has shut its side. False if nothing is left to be done for it.
     pub(super) fn handle_end(&mut self) -> bool {
         self.can_read = false;

@@ -37,6 +37,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Of requests that came before the one in service was answered, bytes. Those that fit are answered.
 const PIPELINED_BYTES_MAX: usize = 16 * 1024;
 
+/// Answers that wait to be sent before the next request is looked at, bytes: the largest page, and
+/// room for many small ones.
+const ANSWERS_BYTES_MAX: usize = 16 * 1024;
+
 /// Code of a close frame: all was said (RFC 6455 §7.4.1).
 const WEBSOCKET_NORMAL: u16 = 1000;
 
@@ -124,13 +128,13 @@ impl HttpPeer {
             State::Idle(_) => self.input.extend_from_slice(input),
             State::Held(_) | State::Sending(_) | State::Asking => self.keep_for_later(input),
             State::Viewing(viewing) => match &mut viewing.frames {
-                Some(frames) => {
+                Some(frames) if viewing.opening.is_none() => {
                     if let Some(reply) = answer_frames(frames, input, &mut self.output) {
                         self.output.extend_from_slice(&reply);
                         self.state = State::Done;
                     }
                 }
-                None => self.keep_for_later(input),
+                _ => self.keep_for_later(input),
             },
             State::Done => {}
         }
@@ -162,7 +166,7 @@ impl HttpPeer {
 
     /// The next whole request.
     pub(super) fn poll_request(&mut self) -> Option<Request> {
-        if !matches!(self.state, State::Idle(_)) {
+        if !matches!(self.state, State::Idle(_)) || self.output.len() > ANSWERS_BYTES_MAX {
             return None;
         }
         match self.reader.handle_input(&self.input) {
@@ -192,6 +196,12 @@ impl HttpPeer {
                 None
             }
         }
+    }
+
+    /// Whether nothing more is to be read from it for now: its next requests wait until the answers
+    /// to the last ones are out.
+    pub(super) fn is_behind(&self) -> bool {
+        matches!(self.state, State::Idle(_)) && self.input.len() > PIPELINED_BYTES_MAX
     }
 
     pub(super) fn poll_output(&mut self) -> Option<Vec<u8>> {
@@ -290,6 +300,11 @@ impl HttpPeer {
             let mut header = Vec::new();
             flv::put_file_header(&mut header, true, true);
             wrap.put(&header, &mut self.output);
+        }
+        if viewing.frames.is_some() {
+            // What came too early is said on the WebSocket.
+            let early = std::mem::take(&mut self.input);
+            self.handle_input(&early);
         }
     }
 
@@ -525,7 +540,7 @@ impl Worker {
     /// time.
     pub(super) fn handle_requests(&mut self, key: usize, now: Instant) {
         while let Some(connection) = self.connections.get_mut(key) {
-            if connection.closing != Closing::No {
+            if connection.closing != Closing::No || connection.unsent_replies() > 0 {
                 return;
             }
             let Some(peer) = connection.protocol.http() else {

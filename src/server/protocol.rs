@@ -119,6 +119,14 @@ impl Protocol {
         }
     }
 
+    /// Whether nothing more is to be read from the peer for now.
+    pub(super) fn is_behind(&self) -> bool {
+        match self {
+            Self::Rtmp(_) => false,
+            Self::Http(peer) => peer.is_behind(),
+        }
+    }
+
     /// The request that waits, if one does.
     pub(super) fn held(&self) -> Option<&Held> {
         match self {

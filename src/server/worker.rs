@@ -504,8 +504,7 @@ impl Worker {
             let Some(connection) = self.connections.get_mut(key) else {
                 return Ok(());
             };
-            let limit = self.config.limits.reply_bytes_max;
-            if !connection.can_read || connection.unsent_replies() > limit {
+            if !connection.may_read(self.config.limits.reply_bytes_max) {
                 break;
             }
             let mut buffer = mem::take(&mut self.read_buffer);
@@ -533,8 +532,7 @@ impl Worker {
             return Ok(());
         };
         Self::arm(connection, &mut self.timers, &self.config, key);
-        let limit = self.config.limits.reply_bytes_max;
-        if connection.can_read && connection.unsent_replies() <= limit {
+        if connection.may_read(self.config.limits.reply_bytes_max) {
             self.queue(key);
         }
         self.doze_or_wake(key, now);

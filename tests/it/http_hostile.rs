@@ -540,3 +540,42 @@ fn who_says_that_no_more_comes_gets_the_answers_that_are_due() {
     assert!(client.is_closed());
     server.stop();
 }
+
+/// Requests are small and pages are not: who asks for many ahead and reads nothing makes the server
+/// hold no more than what is on its way.
+#[test]
+fn answers_that_nobody_reads_are_not_made() {
+    let server = Server::start(&["--workers", "1"]);
+    let one = "GET /assets/watch.js HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut first = HttpClient::connect(server.http_port);
+    first.send(one);
+    let page = first.answer().unwrap();
+    assert!(page.body.len() > 3000, "{}", page.head);
+    let before = server.process.resident_bytes();
+    let asked = 1000;
+    let mut clients: Vec<_> = (0..10)
+        .map(|_| {
+            let mut client = HttpClient::connect(server.http_port);
+            client.send(one.repeat(asked));
+            client
+        })
+        .collect();
+    // Beside them on the same worker, for as long as they could take.
+    let mut most = before;
+    for _ in 0..200 {
+        first.send(one);
+        assert_eq!(first.answer().unwrap().status, 200);
+        most = most.max(server.process.resident_bytes());
+    }
+    let grown = most - before;
+    assert!(grown < 20 << 20, "{} MiB", grown >> 20);
+    // Who reads after all gets everything, in order.
+    for client in &mut clients {
+        for _ in 0..asked {
+            let answer = client.answer().unwrap();
+            assert_eq!((answer.status, answer.end), (200, End::Said));
+            assert!(answer.body == page.body);
+        }
+    }
+    server.stop();
+}

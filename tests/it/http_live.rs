@@ -472,11 +472,16 @@ fn a_web_socket_is_answered_while_it_plays() {
             1009,
         ),
     ] {
-        let mut client = ask(
-            &server,
-            "GET /live/cam.mp4 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        );
+        let request = "GET /live/cam.mp4 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        // At once with the request, which is too early and yet understood.
+        let mut hasty = HttpClient::connect(server.http_port);
+        hasty.send([request.as_bytes(), &said].concat());
+        hasty.head().unwrap();
+        let got = pongs_and_goodbye(&hasty.rest());
+        assert_eq!(got.1, Some(code), "{what}, hasty");
+        let mut client = ask(&server, request);
         let head = client.head().unwrap();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         client.send(&said);
