@@ -12,7 +12,7 @@ mod measure;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::audience::{Audience, Viewer};
+use self::audience::{Asker, Audience};
 use self::measure::Measure;
 use super::connection::Connection;
 use super::framing;
@@ -329,8 +329,8 @@ fn unix_ms() -> i64 {
     })
 }
 
-fn viewer(connection: &Connection) -> Viewer {
-    Viewer {
+fn asker(connection: &Connection) -> Asker {
+    Asker {
         address: connection.peer.ip(),
         software: connection.software.clone(),
     }
@@ -338,14 +338,14 @@ fn viewer(connection: &Connection) -> Viewer {
 
 impl Worker {
     /// How many watch a live stream by its playlist, which is made here if anywhere.
-    pub(super) fn hls_viewers(&self, live: &LiveStream, now: Instant) -> u64 {
+    pub(super) fn hls_subscribers(&self, live: &LiveStream, now: Instant) -> u64 {
         let Some(hls) = &live.hls else {
             return 0;
         };
         let waiting = hls.waiting.iter().filter_map(|key| {
             let connection = self.connections.get(*key)?;
             let held = connection.protocol.held()?;
-            matches!(held.asked, Asked::Playlist(..)).then(|| viewer(connection))
+            matches!(held.asked, Asked::Playlist(..)).then(|| asker(connection))
         });
         hls.audience.count(waiting, now)
     }
@@ -377,7 +377,7 @@ impl Worker {
         if let Some(hls) = &mut self.streams[slot].hls {
             hls.last_request = now;
             if matches!(asked, Asked::Playlist(..)) {
-                hls.audience.note(viewer(&self.connections[key]), now);
+                hls.audience.note(asker(&self.connections[key]), now);
             }
         }
         self.try_hls(key, slot, name, asked, request, None, now);

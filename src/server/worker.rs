@@ -632,6 +632,8 @@ impl Worker {
         if let (Closing::Flushing(_), 0) = (connection.closing, connection.unsent_replies()) {
             let timeout = self.config.timers.close_timeout;
             connection.closing = Closing::Lingering(now + timeout);
+            // The end of what it sends may have been read already, and is not told twice.
+            connection.can_read |= connection.is_read_closed;
             connection
                 .socket
                 .shutdown(std::net::Shutdown::Write)

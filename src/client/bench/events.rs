@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::answer::{AnswerReader, Brought};
 use super::peer::{Playing, Publishing};
 use super::shared::Shared;
 use super::stream::{Found, TestStream};
 use super::tally::{Arrival, Tally};
-use super::viewer::{Brought, Viewer};
 use crate::rtmp::MediaKind;
 use crate::rtmp::session::{ClientEvent, ClientSession, ClientState};
 
@@ -81,13 +81,13 @@ impl Context<'_> {
     /// The same of a subscriber over HTTP.
     pub(super) fn on_answer(
         mut self,
-        viewer: &mut Viewer,
+        reader: &mut AnswerReader,
         input: &[u8],
         playing: &mut Playing,
         opened: Instant,
     ) -> Result<(), String> {
         playing.asked.get_or_insert(opened);
-        viewer.handle_input(input, &mut |brought| {
+        reader.handle_input(input, &mut |brought| {
             match brought {
                 Brought::Accepted => {
                     playing.accepted_ns = Some(self.shared.elapsed_ns(self.now));

@@ -301,8 +301,8 @@ impl<'a> Load<'a> {
                             context.on_subscriber_events(session, playing, peer.opened)?;
                             outcome.map_err(|error| error.to_string())?;
                         }
-                        Link::Http(viewer) => {
-                            context.on_answer(viewer, input, playing, peer.opened)?;
+                        Link::Http(reader) => {
+                            context.on_answer(reader, input, playing, peer.opened)?;
                         }
                     }
                 }

@@ -8,6 +8,7 @@
 //! ```
 //! Every frame carries a stamp, so latency, loss, order and damage are known for each subscriber.
 
+mod answer;
 mod events;
 mod load;
 mod peer;
@@ -18,7 +19,6 @@ mod stamp;
 mod stream;
 mod tally;
 mod usage;
-mod viewer;
 
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};

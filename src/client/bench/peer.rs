@@ -7,8 +7,8 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::answer::AnswerReader;
 use super::tally::{Frames, Received};
-use super::viewer::Viewer;
 use crate::net::socket;
 use crate::rtmp::session::ClientSession;
 
@@ -77,7 +77,7 @@ pub(super) struct TrackPlaying {
 pub(super) enum Link {
     Rtmp(Box<ClientSession>),
     /// What is asked for is in the output from the start.
-    Http(Box<Viewer>),
+    Http(Box<AnswerReader>),
 }
 
 impl Link {

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use super::answer::AnswerReader;
 use super::peer::Link;
 use super::source::HttpSource;
 use super::stream::TestStream;
-use super::viewer::Viewer;
 use super::{BenchOptions, Target};
 use crate::rtmp::session::{ClientConfig, ClientRole, ClientSession};
 
@@ -139,9 +139,9 @@ impl Shared {
     /// What speaks on a connection for stream `number`, and what it says at once.
     pub(super) fn link(&self, role: ClientRole, number: usize, now: Instant) -> (Link, Vec<u8>) {
         if let (Some((source, _)), ClientRole::Play) = (&self.http, role) {
-            let viewer = Viewer::new(source.container());
+            let reader = AnswerReader::new(source.container());
             let request = source.request(&self.stream_name(number));
-            return (Link::Http(Box::new(viewer)), request);
+            return (Link::Http(Box::new(reader)), request);
         }
         let session = self.session(role, number, now);
         (Link::Rtmp(Box::new(session)), Vec::new())

@@ -116,7 +116,7 @@ impl Worker {
         let now_ms = self.now_ms(now);
         let hls = self.streams.iter();
         let hls = hls.filter(|(_, live)| live.source != Source::Absent);
-        let by_hls: u64 = hls.map(|(_, live)| self.hls_viewers(live, now)).sum();
+        let by_hls: u64 = hls.map(|(_, live)| self.hls_subscribers(live, now)).sum();
         Tally {
             live_streams: live.count() as u64,
             publishers: count(&|one| one.publisher.is_some()),
@@ -140,7 +140,7 @@ impl Worker {
                     kind: kind_of(rendition.output),
                     count: rendition.subscribers.len() as u64,
                 }));
-            let by_hls = self.hls_viewers(live, clock.now);
+            let by_hls = self.hls_subscribers(live, clock.now);
             if by_hls > 0 {
                 part.subscribed.push(Subscribed {
                     name: live.name.to_string(),

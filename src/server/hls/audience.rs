@@ -1,7 +1,7 @@
 //! Who watches a playlist. No connection says so, only requests that come again and again, over one
 //! connection or a new one each time, or over several at once.
 //!
-//! A viewer is an address and what the player calls itself, seen a short while ago. Of several that
+//! Such an asker is an address and what the player calls itself, seen a short while ago. Of several that
 //! share both, behind one router, those are told apart that wait for the next part at the same time,
 //! as players of low latency nearly always do.
 
@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 const RECENT: Duration = Duration::from_secs(15);
 
 /// Viewers that are told apart. A thousand times that would be too many for one worker to serve.
-const VIEWERS_MAX: usize = 4096;
+const SUBSCRIBERS_MAX: usize = 4096;
 
 /// Where a player is, and what it calls itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Viewer {
+pub(super) struct Asker {
     pub(super) address: IpAddr,
     pub(super) software: Option<Box<str>>,
 }
@@ -26,37 +26,37 @@ pub(super) struct Viewer {
 /// The viewers of one live stream.
 #[derive(Debug, Default)]
 pub(super) struct Audience {
-    /// When each was seen last; `len() <= VIEWERS_MAX`.
-    seen: HashMap<Viewer, Instant>,
+    /// When each was seen last; `len() <= SUBSCRIBERS_MAX`.
+    seen: HashMap<Asker, Instant>,
 }
 
 impl Audience {
     /// Somebody asks for the playlist.
-    pub(super) fn note(&mut self, viewer: Viewer, now: Instant) {
-        if let Some(at) = self.seen.get_mut(&viewer) {
+    pub(super) fn note(&mut self, asker: Asker, now: Instant) {
+        if let Some(at) = self.seen.get_mut(&asker) {
             *at = now;
             return;
         }
-        if self.seen.len() >= VIEWERS_MAX {
+        if self.seen.len() >= SUBSCRIBERS_MAX {
             self.seen.retain(|_, at| is_recent(*at, now));
         }
-        if self.seen.len() < VIEWERS_MAX {
-            self.seen.insert(viewer, now);
+        if self.seen.len() < SUBSCRIBERS_MAX {
+            self.seen.insert(asker, now);
         }
     }
 
     /// How many watch; `waiting` is one for each request that waits for the playlist.
-    pub(super) fn count(&self, waiting: impl Iterator<Item = Viewer>, now: Instant) -> u64 {
-        let mut by_viewer: HashMap<Viewer, u64> = HashMap::new();
-        for viewer in waiting {
-            *by_viewer.entry(viewer).or_default() += 1;
+    pub(super) fn count(&self, waiting: impl Iterator<Item = Asker>, now: Instant) -> u64 {
+        let mut by_asker: HashMap<Asker, u64> = HashMap::new();
+        for asker in waiting {
+            *by_asker.entry(asker).or_default() += 1;
         }
-        for (viewer, _) in self.seen.iter().filter(|(_, at)| is_recent(**at, now)) {
-            if !by_viewer.contains_key(viewer) {
-                by_viewer.insert(viewer.clone(), 1);
+        for (asker, _) in self.seen.iter().filter(|(_, at)| is_recent(**at, now)) {
+            if !by_asker.contains_key(asker) {
+                by_asker.insert(asker.clone(), 1);
             }
         }
-        by_viewer.values().sum()
+        by_asker.values().sum()
     }
 }
 
@@ -70,8 +70,8 @@ mod tests {
 
     use super::*;
 
-    fn viewer(last: u8, software: &str) -> Viewer {
-        Viewer {
+    fn asker(last: u8, software: &str) -> Asker {
+        Asker {
             address: IpAddr::from([192, 0, 2, last]),
             software: (!software.is_empty()).then(|| software.into()),
         }
@@ -81,24 +81,20 @@ mod tests {
     fn who_asks_again_is_one_and_who_waits_beside_another_is_two() {
         let now = Instant::now();
         let mut audience = Audience::default();
-        let count = |audience: &Audience, waiting: &[Viewer], after: u64| {
+        let count = |audience: &Audience, waiting: &[Asker], after: u64| {
             let now = now + Duration::from_secs(after);
             audience.count(waiting.iter().cloned(), now)
         };
         assert_eq!(count(&audience, &[], 0), 0);
         for _ in 0..3 {
-            audience.note(viewer(1, "Safari"), now);
+            audience.note(asker(1, "Safari"), now);
         }
         assert_eq!(count(&audience, &[], 14), 1);
         assert_eq!(count(&audience, &[], 15), 0);
-        audience.note(viewer(1, "Firefox"), now);
-        audience.note(viewer(2, ""), now);
+        audience.note(asker(1, "Firefox"), now);
+        audience.note(asker(2, ""), now);
         assert_eq!(count(&audience, &[], 0), 3);
-        let three = [
-            viewer(1, "Safari"),
-            viewer(1, "Safari"),
-            viewer(1, "Safari"),
-        ];
+        let three = [asker(1, "Safari"), asker(1, "Safari"), asker(1, "Safari")];
         assert_eq!(count(&audience, &three[..1], 0), 3);
         assert_eq!(count(&audience, &three, 0), 5);
         assert_eq!(count(&audience, &three, 20), 3);
@@ -108,12 +104,12 @@ mod tests {
     fn they_are_bounded() {
         let now = Instant::now();
         let mut audience = Audience::default();
-        for index in 0..VIEWERS_MAX + 100 {
-            audience.note(viewer(1, &index.to_string()), now);
+        for index in 0..SUBSCRIBERS_MAX + 100 {
+            audience.note(asker(1, &index.to_string()), now);
         }
         let later = now + RECENT;
         assert_eq!(audience.count(std::iter::empty(), now), 4096);
-        audience.note(viewer(2, ""), later);
+        audience.note(asker(2, ""), later);
         assert_eq!(audience.count(std::iter::empty(), later), 1);
         assert_eq!(audience.seen.len(), 1);
     }

@@ -42,7 +42,7 @@ pub(super) enum Brought<'a> {
 
 /// Reads the answer to one request.
 #[derive(Debug)]
-pub(super) struct Viewer {
+pub(super) struct AnswerReader {
     framing: Framing,
     /// Bytes of a head or of the line before a chunk.
     line: Vec<u8>,
@@ -77,7 +77,7 @@ enum Demuxer {
     },
 }
 
-impl Viewer {
+impl AnswerReader {
     pub(super) fn new(container: Container) -> Self {
         Self {
             framing: Framing::Head,
@@ -371,11 +371,11 @@ mod tests {
 
     /// What an answer brings that comes in pieces of `size` bytes.
     fn read(container: Container, answer: &[u8], size: usize) -> (Vec<Media>, Result<(), String>) {
-        let mut viewer = Viewer::new(container);
+        let mut reader = AnswerReader::new(container);
         let mut brought = Vec::new();
         let mut is_accepted = false;
         for piece in answer.chunks(size) {
-            let outcome = viewer.handle_input(piece, &mut |one| {
+            let outcome = reader.handle_input(piece, &mut |one| {
                 match one {
                     Brought::Accepted => is_accepted = true,
                     Brought::Media {
