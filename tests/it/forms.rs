@@ -260,11 +260,15 @@ fn each_player_gets_the_form_that_it_reads() {
                 };
                 let mut playing = Vec::from(start(&early));
                 server.wait_for_waiting(2);
-                let arguments = ["simulate", &url, "--camera", camera, "--duration", "3"];
+                let arguments = ["simulate", &url, "--camera", camera];
                 let publisher = Process::millstream(camera, arguments);
                 server.process.wait_said(2, ": plays live/cam");
                 playing[0].wait_written(20_000);
                 playing.extend(start(&late));
+                for late in &playing[2..] {
+                    late.wait_written(20_000);
+                }
+                publisher.signal("INT");
                 publisher.succeed();
                 let mut read = playing.into_iter().map(Playing::finish_flv);
                 let [pull, dump, late_pull, late_dump] =

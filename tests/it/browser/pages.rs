@@ -11,7 +11,7 @@ use crate::support::server::Server;
 const DELAY_MS_MAX: u64 = 60_000;
 
 /// The pushed tone, hertz, as far as it can be told apart from its neighbours.
-const TONE: std::ops::Range<f64> = 420.0..460.0;
+const TONE: std::ops::Range<f64> = 400.0..480.0;
 
 #[track_caller]
 fn check_played(way: &str, page: &Value) {
