@@ -463,7 +463,11 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// Not at the end of the test: then the publishers of other threads may have left before we know.
     fn count_failure(&mut self, role: &Role, reason: String) {
+        if self.shared.phase() == Phase::Stop {
+            return;
+        }
         let counts = &self.shared.counts;
         let (who, count) = match role {
             Role::Publisher(_) => ("publisher", &counts.failed_publishers),
@@ -508,5 +512,55 @@ impl<'a> Load<'a> {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::atomic::AtomicU8;
+
+    use super::super::shared::{Counts, Window};
+    use super::super::stream::{StreamShape, TestStream};
+    use super::super::{BenchOptions, Target};
+    use super::*;
+    use crate::rtmp::url::RtmpUrl;
+
+    #[test]
+    fn who_is_gone_at_the_end_of_the_test_has_not_failed() {
+        let shape = StreamShape {
+            bitrate: 2e6,
+            frame_rate: 30.0,
+            gop_seconds: 2.0,
+            has_audio: true,
+        };
+        let shared = Shared {
+            target: Target::new(RtmpUrl::parse("rtmp://127.0.0.1/live/x").unwrap(), 4096).unwrap(),
+            rtmp: None,
+            http: None,
+            options: BenchOptions {
+                publishers: 1,
+                subscribers: 1,
+                shape,
+                ramp: 1.0,
+                duration: Duration::ZERO,
+                slow_percent: 0.0,
+                pid: None,
+                threads: 1,
+            },
+            stream: TestStream::new(shape, 1).unwrap(),
+            began: Instant::now(),
+            phase: AtomicU8::new(Phase::Measure as u8),
+            counts: Counts::default(),
+            window: Window::new(),
+        };
+        let mut load = Load::new(&shared, 0).unwrap();
+        let role = Role::Subscriber(Playing::default());
+        load.count_failure(&role, "the stream ended".to_owned());
+        assert_eq!(load.tally.failures.values().sum::<u64>(), 1);
+        shared.set_phase(Phase::Stop);
+        load.count_failure(&role, "the stream ended".to_owned());
+        assert_eq!(load.tally.failures.values().sum::<u64>(), 1);
     }
 }
