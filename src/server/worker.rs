@@ -46,6 +46,13 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Reads of one connection in one turn: 256 KiB, so that a fast publisher starves nobody.
 const READS_MAX: usize = 4;
 
+/// How long connections are served before the frames that have come leave and publishers are read
+/// again: what a storm of newcomers delays them by.
+const SERVE_TIME_MAX: Duration = Duration::from_millis(2);
+
+/// Connections served without a look at the clock: a newcomer takes up to 50 µs.
+const SERVED_UNTIMED: usize = 16;
+
 /// Readiness events taken in one turn.
 const EVENTS_MAX: usize = 1024;
 
@@ -458,14 +465,36 @@ impl Worker {
         }
     }
 
+    /// Serves who is in the queue, publishers first, for [`SERVE_TIME_MAX`] at most: in a storm of
+    /// connections the frames of those who publish are sent on between two handfuls of newcomers.
     fn serve_queue(&mut self, now: Instant) {
-        for key in mem::take(&mut self.queue) {
+        let mut keys = mem::take(&mut self.queue);
+        if keys.len() > SERVED_UNTIMED {
+            // Stable: everybody else stays in the order of coming.
+            keys.sort_by_key(|key| !self.is_publisher(*key));
+        }
+        let mut until = None;
+        for (index, &key) in keys.iter().enumerate() {
+            if index % SERVED_UNTIMED == SERVED_UNTIMED - 1 && !self.is_publisher(key) {
+                let clock = Instant::now();
+                if clock > *until.get_or_insert(clock + SERVE_TIME_MAX) {
+                    let since = mem::take(&mut self.queue);
+                    self.queue.extend(&keys[index..]);
+                    self.queue.extend(since);
+                    return;
+                }
+            }
             let Some(connection) = self.connections.get_mut(key) else {
                 continue;
             };
             connection.is_queued = false;
             self.guarded(Some(key), now, |worker| worker.serve(key, now));
         }
+    }
+
+    fn is_publisher(&self, key: usize) -> bool {
+        let connection = self.connections.get(key);
+        connection.is_some_and(|connection| connection.publisher.is_some())
     }
 
     /// Runs `job`, for one connection or for the whole worker. An error closes that connection; so
