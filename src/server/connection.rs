@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use mio::net::TcpStream;
 use super::flight::Recorder;
 use super::live_stream::LiveStream;
 use super::mail::StreamName;
-use super::notes::Notes;
+use super::notes::{Note, NoteCounters, Notes};
 use super::path_pattern::PathPattern;
 use super::protocol::Protocol;
 use super::publisher::Publisher;
@@ -63,7 +64,10 @@ pub(super) struct Connection {
     pub(super) id: u64,
     pub(super) socket: TcpStream,
     pub(super) peer: SocketAddr,
-    pub(super) protocol: Protocol,
+    protocol: Protocol,
+    /// The protocol may have something to say: it was handed out since it was last asked. To ask
+    /// costs a look into memory that is far away, for each subscriber and flush.
+    may_speak: bool,
     pub(super) connected: Instant,
     /// What the peer calls itself.
     pub(super) software: Option<Box<str>>,
@@ -131,6 +135,7 @@ impl Connection {
             socket,
             peer,
             protocol,
+            may_speak: true,
             connected: now,
             software: None,
             hls: None,
@@ -159,6 +164,17 @@ impl Connection {
             is_dozing: false,
             awake_until: None,
         }
+    }
+
+    /// What it speaks.
+    pub(super) fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
+    /// What it speaks, for whatever may make it say something.
+    pub(super) fn protocol_mut(&mut self) -> &mut Protocol {
+        self.may_speak = true;
+        &mut self.protocol
     }
 
     /// The same one for another worker, as user `generation` of its slot there.
@@ -240,9 +256,31 @@ impl Connection {
         self.collect_output();
         let has_unsent = self.unsent_replies() > 0;
         match self.closing {
-            Closing::No => self.protocol.handle_end(has_unsent),
+            Closing::No => self.protocol_mut().handle_end(has_unsent),
             Closing::Flushing(_) => has_unsent,
             Closing::Lingering(_) => false,
+        }
+    }
+
+    /// Keeps and tells what was read, if that is wanted.
+    pub(super) fn record_received(&mut self, input: &[u8], now: Instant) {
+        if let (Some(recorder), Protocol::Rtmp(session)) = (&mut self.recorder, &self.protocol) {
+            recorder.received(now, input, session);
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.received(now, input);
+        }
+    }
+
+    /// Says, and adds up, what the session has counted of broken rules.
+    pub(super) fn say_session_notes(&mut self, now: Instant, counters: &NoteCounters) {
+        let Some(session) = self.protocol.rtmp() else {
+            return;
+        };
+        for (note, count) in session.take_note_counts() {
+            let note = Note::Session(note);
+            counters.add(note, count);
+            self.notes.say(self.peer, note, count, now);
         }
     }
 
@@ -414,6 +452,9 @@ impl Connection {
     /// Takes over what the session has to say. In order with whatever was put into
     /// [`Self::output`] by hand, if called before that.
     pub(super) fn collect_output(&mut self) {
+        if !mem::take(&mut self.may_speak) {
+            return;
+        }
         while let Some(bytes) = self.protocol.poll_output() {
             if let Some(tracer) = &mut self.tracer {
                 tracer.replied(&bytes);
@@ -435,7 +476,7 @@ impl Connection {
         let path = self.tc_url.split_once("://").map_or("", |(_, rest)| rest);
         let path = path.split_once('/').map_or(&*self.app, |(_, path)| path);
         let tc_url = format!("{}/{path}", server.trim_end_matches('/'));
-        let is_sent = self.protocol.rtmp().is_some_and(|session| {
+        let is_sent = self.protocol_mut().rtmp().is_some_and(|session| {
             session.request_reconnect(Some(&tc_url), "the server is going down")
         });
         if is_sent {

@@ -344,7 +344,7 @@ impl Worker {
         };
         let waiting = hls.waiting.iter().filter_map(|key| {
             let connection = self.connections.get(*key)?;
-            let held = connection.protocol.held()?;
+            let held = connection.protocol().held()?;
             matches!(held.asked, Asked::Playlist(..)).then(|| asker(connection))
         });
         hls.audience.count(waiting, now)
@@ -452,7 +452,7 @@ impl Worker {
                     request: request.clone(),
                     until,
                 });
-                if let Some(peer) = self.connections[key].protocol.http() {
+                if let Some(peer) = self.connections[key].protocol_mut().http() {
                     peer.hold(held);
                     hls.waiting.push(key);
                 }
@@ -477,7 +477,7 @@ impl Worker {
             let waiting = std::mem::take(&mut hls.waiting);
             let (on, due): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|key| {
                 let peer = connections.get_mut(*key);
-                let peer = peer.and_then(|connection| connection.protocol.http());
+                let peer = peer.and_then(|connection| connection.protocol_mut().http());
                 let asked = peer.and_then(|peer| Some(peer.held()?.asked));
                 asked.is_some_and(|asked| hls.is_to_wait(asked))
             });
@@ -492,7 +492,7 @@ impl Worker {
         let peer = self
             .connections
             .get_mut(key)
-            .and_then(|connection| connection.protocol.http());
+            .and_then(|connection| connection.protocol_mut().http());
         let Some(held) = peer.and_then(|peer| peer.release(now)) else {
             return;
         };
@@ -508,14 +508,14 @@ impl Worker {
 
     /// Ends the wait of connection `key` if it has been long enough: whether it was.
     pub(super) fn give_up_held(&mut self, key: usize, now: Instant) -> bool {
-        let Some(peer) = self.connections[key].protocol.http() else {
+        let Some(peer) = self.connections[key].protocol_mut().http() else {
             return false;
         };
         if peer.held().is_none_or(|held| now < held.until) {
             return false;
         }
         self.forget_held(key);
-        let peer = self.connections[key].protocol.http();
+        let peer = self.connections[key].protocol_mut().http();
         if let Some(held) = peer.and_then(|peer| peer.release(now)) {
             let (status, detail) = match held.asked {
                 Asked::Playlist(..) => (Status::ServiceUnavailable, "nothing new has come"),
@@ -532,7 +532,7 @@ impl Worker {
         let Some(peer) = self
             .connections
             .get_mut(key)
-            .and_then(|connection| connection.protocol.http())
+            .and_then(|connection| connection.protocol_mut().http())
         else {
             return;
         };

@@ -509,7 +509,7 @@ impl Worker {
             }
             return self.answer(key, request, &head, &[], now);
         }
-        if let Some(peer) = self.connections[key].protocol.http() {
+        if let Some(peer) = self.connections[key].protocol_mut().http() {
             peer.state = State::Viewing(Viewing {
                 version: request.version,
                 opening: Some(head),
@@ -543,7 +543,7 @@ impl Worker {
             if connection.closing != Closing::No || connection.unsent_replies() > 0 {
                 return;
             }
-            let Some(peer) = connection.protocol.http() else {
+            let Some(peer) = connection.protocol_mut().http() else {
                 return;
             };
             let Some(request) = peer.poll_request() else {
@@ -571,7 +571,7 @@ impl Worker {
 
     /// Sends what lies ready.
     pub(super) fn answer_file(&mut self, key: usize, request: &Request, file: File, now: Instant) {
-        if let Some(peer) = self.connections[key].protocol.http() {
+        if let Some(peer) = self.connections[key].protocol_mut().http() {
             peer.respond_with(request, file, now);
         }
     }
@@ -592,7 +592,7 @@ impl Worker {
         body: &[u8],
         now: Instant,
     ) {
-        if let Some(peer) = self.connections[key].protocol.http() {
+        if let Some(peer) = self.connections[key].protocol_mut().http() {
             peer.respond(request, head, body, now);
         }
     }

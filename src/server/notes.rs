@@ -108,7 +108,7 @@ impl Notes {
     }
 
     /// Counts, and says it in the log when this is the first time.
-    fn say(&mut self, peer: SocketAddr, note: Note, count: u64, now: Instant) {
+    pub(super) fn say(&mut self, peer: SocketAddr, note: Note, count: u64, now: Instant) {
         if self.add(note, count, now) {
             log::info!("{peer}: {note}");
         }
@@ -181,14 +181,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        let Some(session) = connection.protocol.rtmp() else {
-            return;
-        };
-        for (note, count) in session.take_note_counts() {
-            let note = Note::Session(note);
-            self.shared.metrics.notes.add(note, count);
-            connection.notes.say(connection.peer, note, count, now);
-        }
+        connection.say_session_notes(now, &self.shared.metrics.notes);
     }
 
     /// The sum of it all, when a connection ends.

@@ -245,7 +245,9 @@ impl Worker {
                     code: "NetConnection.Connect.AppShutdown",
                     description: "the server is shutting down".to_owned(),
                 };
-                connection.protocol.end_publish(part.role.msid, &refusal);
+                connection
+                    .protocol_mut()
+                    .end_publish(part.role.msid, &refusal);
                 self.end_stream(part.stream, part.role.epoch, now);
             }
         }
@@ -256,8 +258,8 @@ impl Worker {
             if let Some(part) = &connection.subscriber {
                 let msid = part.role.msid;
                 match connection.is_behind(&self.streams[part.stream]) {
-                    true => connection.protocol.cut_play(msid),
-                    false => connection.protocol.end_play(now, msid),
+                    true => connection.protocol_mut().cut_play(msid),
+                    false => connection.protocol_mut().end_play(now, msid),
                 }
             }
             self.leave_stream(key, "shutdown");

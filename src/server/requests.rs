@@ -78,7 +78,7 @@ impl Worker {
         connection.software = software(&request.flash_version);
         connection.app = request.app.into_boxed_str();
         connection.tc_url = request.tc_url.into_boxed_str();
-        if let Some(session) = connection.protocol.rtmp() {
+        if let Some(session) = connection.protocol_mut().rtmp() {
             session.accept_connect();
         }
     }
@@ -93,7 +93,7 @@ impl Worker {
                 code: "NetStream.Publish.BadName",
                 description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
             };
-            connection.protocol.reject_publish(msid, &refusal);
+            connection.protocol_mut().reject_publish(msid, &refusal);
             return self.close_gently(key, now);
         };
         connection.on_name(&name, &self.config.trace);
@@ -120,7 +120,7 @@ impl Worker {
                     description: format!("{name} is already being published"),
                 };
                 self.connections[key]
-                    .protocol
+                    .protocol_mut()
                     .reject_publish(msid, &refusal);
                 return self.close_gently(key, now);
             }
@@ -159,7 +159,7 @@ impl Worker {
             self.chunk_size(),
         );
         let connection = &mut self.connections[key];
-        if let Some(session) = connection.protocol.rtmp() {
+        if let Some(session) = connection.protocol_mut().rtmp() {
             session.accept_publish(now, msid);
         }
         if let Some(recorder) = &mut connection.recorder {
@@ -192,7 +192,7 @@ impl Worker {
                 code: "NetStream.Play.StreamNotFound",
                 description: "the URL names no stream: rtmp://HOST/APP/KEY".to_owned(),
             };
-            connection.protocol.reject_play(msid, &refusal);
+            connection.protocol_mut().reject_play(msid, &refusal);
             return self.close_gently(key, now);
         };
         let form = connection.form;
@@ -267,7 +267,7 @@ impl Worker {
         let chunk_size = self.chunk_size();
         let connection = &mut self.connections[key];
         connection.has_ended = false;
-        connection.protocol.accept_play(now, msid, output);
+        connection.protocol_mut().accept_play(now, msid, output);
         if let Some(recorder) = &mut connection.recorder {
             recorder.served();
         }
@@ -296,7 +296,7 @@ impl Worker {
             description: format!("nobody publishes {name}"),
         };
         self.connections[key]
-            .protocol
+            .protocol_mut()
             .reject_play(part.role.msid, &refusal);
         self.close_gently(key, now);
         self.after_audience_left(part.stream);
@@ -389,7 +389,9 @@ impl Worker {
             code: "NetStream.Publish.BadName",
             description: format!("{} was taken over by a newer publisher", part.role.name),
         };
-        connection.protocol.end_publish(part.role.msid, &refusal);
+        connection
+            .protocol_mut()
+            .end_publish(part.role.msid, &refusal);
         self.close_gently(key, now);
     }
 
@@ -474,7 +476,7 @@ impl Worker {
             for key in rendition.subscribers {
                 let connection = &mut self.connections[key];
                 if let Some(part) = connection.take_subscriber() {
-                    connection.protocol.cut_play(part.role.msid);
+                    connection.protocol_mut().cut_play(part.role.msid);
                     self.say_ended(key, part.stream);
                 }
             }
@@ -486,7 +488,7 @@ impl Worker {
     fn end_play(&mut self, key: usize, now: Instant) {
         let connection = &mut self.connections[key];
         if let Some(part) = connection.take_subscriber() {
-            connection.protocol.end_play(now, part.role.msid);
+            connection.protocol_mut().end_play(now, part.role.msid);
             self.say_ended(key, part.stream);
         }
     }

@@ -28,7 +28,7 @@ use super::flight::Flights;
 use super::live_stream::{LiveStream, Source};
 use super::mail::{Address, Epoch, Feed, Port, Post, StreamName, WorkerId};
 use super::metrics::Metrics;
-use super::protocol::{Event as PeerEvent, Protocol};
+use super::protocol::Event as PeerEvent;
 use super::registry::{Registry, whole_ms};
 use super::stop::StopHandle;
 use crate::http::request::Request;
@@ -544,7 +544,7 @@ impl Worker {
         if self
             .connections
             .get(key)
-            .is_some_and(|connection| connection.protocol.is_done())
+            .is_some_and(|connection| connection.protocol().is_done())
         {
             self.close_gently(key, now);
         }
@@ -554,7 +554,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return Ok(());
         };
-        if connection.closing == Closing::No && connection.protocol.is_done() {
+        if connection.closing == Closing::No && connection.protocol().is_done() {
             self.close_gently(key, now);
         }
         let Some(connection) = self.connections.get_mut(key) else {
@@ -593,17 +593,10 @@ impl Worker {
             return Ok(());
         }
         let input = buffer.get(..count).unwrap_or_default();
-        if let (Some(recorder), Protocol::Rtmp(session)) =
-            (&mut connection.recorder, &connection.protocol)
-        {
-            recorder.received(now, input, session);
-        }
-        if let Some(tracer) = &mut connection.tracer {
-            tracer.received(now, input);
-        }
-        let outcome = connection.protocol.handle_input(now, input);
+        connection.record_received(input, now);
+        let outcome = connection.protocol_mut().handle_input(now, input);
         while let Some(connection) = self.connections.get_mut(key) {
-            match connection.protocol.poll_event() {
+            match connection.protocol_mut().poll_event() {
                 Some(PeerEvent::Rtmp(event)) => self.handle_event(key, event, now),
                 Some(PeerEvent::Http(request)) => self.handle_request(key, &request, now),
                 None => break,
@@ -737,7 +730,7 @@ impl Worker {
             return Ok(());
         }
         let connection = &mut self.connections[key];
-        let outcome = connection.protocol.handle_timeout(now);
+        let outcome = connection.protocol_mut().handle_timeout(now);
         self.queue(key);
         match outcome {
             Ok(()) => Ok(()),

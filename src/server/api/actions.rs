@@ -41,13 +41,16 @@ impl Worker {
                 code: "NetStream.Publish.Rejected",
                 description: "closed by the operator of the server".to_owned(),
             };
-            connection.protocol.end_publish(part.role.msid, &refusal);
+            connection
+                .protocol_mut()
+                .end_publish(part.role.msid, &refusal);
             self.end_stream(part.stream, part.role.epoch, now);
         }
         // The end of the live stream may have closed it already, if it played what it published.
         let connection = self.connections.get_mut(key)?;
         if let Some(part) = &connection.subscriber {
-            connection.protocol.cut_play(part.role.msid);
+            let msid = part.role.msid;
+            connection.protocol_mut().cut_play(msid);
         }
         self.leave_stream(key, "kicked");
         self.forget_held(key);

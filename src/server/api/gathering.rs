@@ -89,7 +89,7 @@ impl Worker {
         let ticket = self.gatherings.last_ticket;
         let question = Arc::new(question);
         let connection = &mut self.connections[key];
-        if let Some(peer) = connection.protocol.http() {
+        if let Some(peer) = connection.protocol_mut().http() {
             peer.ask();
         }
         self.gatherings.open.push(Gathering {
@@ -165,7 +165,7 @@ impl Worker {
         let connection = self.connections.get_mut(key);
         let Some(peer) = connection
             .filter(|connection| connection.id == gathering.connection)
-            .and_then(|connection| connection.protocol.http())
+            .and_then(|connection| connection.protocol_mut().http())
         else {
             return;
         };

@@ -207,13 +207,13 @@ impl Worker {
             (ConnectionRole::Subscriber, name_of(part.stream))
         } else if let Some(name) = hls_name(connection, clock.now) {
             (ConnectionRole::Subscriber, Some(name.to_owned()))
-        } else if matches!(connection.protocol, Protocol::Http(_)) {
+        } else if matches!(connection.protocol(), Protocol::Http(_)) {
             (ConnectionRole::Web, None)
         } else {
             (ConnectionRole::Idle, None)
         };
         let output = subscriber.map(|part| part.role.output);
-        let protocol = match (&connection.protocol, output) {
+        let protocol = match (connection.protocol(), output) {
             (Protocol::Rtmp(_), _) => "rtmp",
             (_, Some(Output::Flv(Wrap::WebSocket) | Output::Mp4(Wrap::WebSocket))) => "ws",
             _ => "http",
