@@ -110,6 +110,8 @@ fn ffmpeg_gets_every_packet_that_was_pushed() {
         ]);
         keep.arg(&kept);
         let keep = Process::start_command("ffmpeg", keep);
+        // It has to have whatever the playlist begins with.
+        server.process.wait_said(1, &format!("plays {name}"));
         playlist(&server.http_url(&format!("{name}.m3u8")));
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-nostdin", "-v", "error", "-live_start_index", "0", "-i"]);
