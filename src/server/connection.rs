@@ -108,6 +108,8 @@ pub(super) struct Connection {
     pub(super) is_queued: bool,
     /// Of a publisher that nobody watches: its socket is read every now and then, not at each edge.
     pub(super) is_dozing: bool,
+    /// While it dozes: how many readings in a row were full.
+    pub(super) full_readings: u8,
     /// Of a publisher: it does not doze before then.
     pub(super) awake_until: Option<Instant>,
 }
@@ -162,6 +164,7 @@ impl Connection {
             output_sent: 0,
             is_queued: false,
             is_dozing: false,
+            full_readings: 0,
             awake_until: None,
         }
     }
@@ -453,6 +456,7 @@ impl Connection {
     /// [`Self::output`] by hand, if called before that.
     pub(super) fn collect_output(&mut self) {
         if !mem::take(&mut self.may_speak) {
+            debug_assert!(self.protocol.poll_output().is_none(), "touched unseen");
             return;
         }
         while let Some(bytes) = self.protocol.poll_output() {

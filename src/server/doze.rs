@@ -18,11 +18,20 @@ use super::live_stream::{LiveStream, Source};
 use super::worker::Worker;
 
 /// How often those who doze are read. At 8 Mbit/s that is 50 KiB, which the first window of a
-/// connection holds; what a publisher asks for is answered this much later, at worst.
+/// connection holds; what a publisher asks for is answered this much later, at worst, and who comes from elsewhere right
+/// behind its goodbye finds the name taken as long.
 const READ_EVERY: Duration = Duration::from_millis(50);
 
-/// How long a publisher stays awake: at its start, and when it sends more than is read in one go.
+/// How long a publisher stays awake: at its start, and when it sends more than it may while it dozes.
 const AWAKE: Duration = Duration::from_secs(1);
+
+/// Bytes in one reading that may be all that the window held: the first one of a connection is
+/// 64 KiB. A large keyframe does that too, but not in [`FULL_READINGS_MAX`] readings in a row.
+const FULL_BYTES: u64 = 48 << 10;
+
+/// After so many full readings in a row it wakes, since it may be held up. 150 ms of what it sends
+/// lie with it then, and are made up for.
+const FULL_READINGS_MAX: u8 = 3;
 
 /// The connections of a worker that doze.
 #[derive(Debug, Default)]
@@ -78,13 +87,20 @@ impl Worker {
         }
     }
 
-    /// After connection `key` was served: lets it doze, or wakes it.
-    pub(super) fn doze_or_wake(&mut self, key: usize, now: Instant) {
+    /// After connection `key` was served, and `bytes` read from it: lets it doze, or wakes it.
+    pub(super) fn doze_or_wake(&mut self, key: usize, bytes: u64, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        if connection.is_dozing && connection.can_read {
-            connection.awake_until = Some(now + AWAKE);
+        if connection.is_dozing && bytes > 0 {
+            connection.full_readings = match bytes {
+                FULL_BYTES.. => connection.full_readings + 1,
+                _ => 0,
+            };
+            if connection.can_read || connection.full_readings >= FULL_READINGS_MAX {
+                connection.full_readings = 0;
+                connection.awake_until = Some(now + AWAKE);
+            }
         }
         let may_doze = may_doze(connection, now) && {
             let stream = connection.publisher.as_ref().map(|part| part.stream);

@@ -473,12 +473,11 @@ impl Worker {
             if !std::mem::take(&mut hls.has_news) {
                 continue;
             }
-            let connections = &mut self.connections;
+            let connections = &self.connections;
             let waiting = std::mem::take(&mut hls.waiting);
             let (on, due): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|key| {
-                let peer = connections.get_mut(*key);
-                let peer = peer.and_then(|connection| connection.protocol_mut().http());
-                let asked = peer.and_then(|peer| Some(peer.held()?.asked));
+                let held = connections.get(*key).map(|one| one.protocol().held());
+                let asked = held.flatten().map(|held| held.asked);
                 asked.is_some_and(|asked| hls.is_to_wait(asked))
             });
             hls.waiting = on;
@@ -508,10 +507,8 @@ impl Worker {
 
     /// Ends the wait of connection `key` if it has been long enough: whether it was.
     pub(super) fn give_up_held(&mut self, key: usize, now: Instant) -> bool {
-        let Some(peer) = self.connections[key].protocol_mut().http() else {
-            return false;
-        };
-        if peer.held().is_none_or(|held| now < held.until) {
+        let held = self.connections[key].protocol().held();
+        if held.is_none_or(|held| now < held.until) {
             return false;
         }
         self.forget_held(key);
@@ -529,14 +526,8 @@ impl Worker {
 
     /// Connection `key` waits no more, if it did.
     pub(super) fn forget_held(&mut self, key: usize) {
-        let Some(peer) = self
-            .connections
-            .get_mut(key)
-            .and_then(|connection| connection.protocol_mut().http())
-        else {
-            return;
-        };
-        if let Some(held) = peer.held()
+        let connection = self.connections.get(key);
+        if let Some(held) = connection.and_then(|one| one.protocol().held())
             && let Some(&slot) = self.stream_slots.get(&held.name)
             && let Some(hls) = &mut self.streams[slot].hls
         {

@@ -125,6 +125,8 @@ impl HttpPeer {
     /// Takes bytes from the socket.
     pub(super) fn handle_input(&mut self, input: &[u8]) {
         match &mut self.state {
+            // Behind a gap nothing can be understood.
+            State::Idle(_) if self.last.is_some() => {}
             State::Idle(_) => self.input.extend_from_slice(input),
             State::Held(_) | State::Sending(_) | State::Asking => self.keep_for_later(input),
             State::Viewing(viewing) => match &mut viewing.frames {
@@ -648,5 +650,31 @@ fn access_of(route: &Route) -> Access {
     match route.is_shared() {
         true => Access::Shared,
         false => Access::Own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn what_comes_behind_a_gap_is_no_part_of_the_request_before_it() {
+        let now = Instant::now();
+        let mut peer = HttpPeer::new(now);
+        peer.handle_input(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(peer.poll_request().unwrap().target.segments, ["metrics"]);
+        peer.ask();
+        let mut ahead = b"GET /health?".to_vec();
+        ahead.resize(PIPELINED_BYTES_MAX, b'x');
+        peer.handle_input(&ahead);
+        peer.handle_input(b" HTTP/1.1\r\nHost: lost\r\n\r\n");
+        peer.be_answered(now);
+        peer.handle_input(b" HTTP/1.1\r\nHost: smuggled\r\n\r\n");
+        assert!(peer.poll_request().is_none());
+        assert!(peer.is_done());
+        let answer = String::from_utf8(peer.poll_output().unwrap()).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
 }

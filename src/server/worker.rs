@@ -5,7 +5,7 @@
 //! more to read or send than a turn allows goes back into the queue for the next one.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,11 +46,11 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Reads of one connection in one turn: 256 KiB, so that a fast publisher starves nobody.
 const READS_MAX: usize = 4;
 
-/// How long connections are served before the frames that have come leave and publishers are read
-/// again: what a storm of newcomers delays them by.
+/// How long others than publishers are served in one go. A turn does that twice, so a storm of
+/// newcomers delays a frame by up to 6 ms.
 const SERVE_TIME_MAX: Duration = Duration::from_millis(2);
 
-/// Connections served without a look at the clock: a newcomer takes up to 50 µs.
+/// Connections served from one look at the clock to the next: a newcomer takes up to 50 µs.
 const SERVED_UNTIMED: usize = 16;
 
 /// Readiness events taken in one turn.
@@ -133,8 +133,11 @@ pub(super) struct Worker {
     pub(super) stream_slots: HashMap<StreamName, usize>,
     /// Streams with frames for their subscribers, at most once each (`is_listed`).
     dirty_streams: Vec<usize>,
-    /// Connections with something to read or to send, at most once each (`is_queued`).
-    queue: Vec<usize>,
+    /// Connections with something to read or to send, in both queues together once each
+    /// (`is_queued`); a slot that was given to somebody else meanwhile may stand there twice.
+    queue: VecDeque<usize>,
+    /// Those of them that publish, and do not doze: they go first.
+    publisher_queue: Vec<usize>,
     /// The connection that is being sent to: whom to close if that panics.
     sending_to: Option<usize>,
     timers: Timers<AlarmKey>,
@@ -197,7 +200,8 @@ impl Worker {
             frames: 0,
             stream_slots: HashMap::new(),
             dirty_streams: Vec::new(),
-            queue: Vec::new(),
+            queue: VecDeque::new(),
+            publisher_queue: Vec::new(),
             sending_to: None,
             timers: Timers::new(),
             dozers: Dozers::default(),
@@ -280,7 +284,10 @@ impl Worker {
         if let Some(connection) = self.connections.get_mut(key)
             && !mem::replace(&mut connection.is_queued, true)
         {
-            self.queue.push(key);
+            match connection.publisher.is_some() && !connection.is_dozing {
+                true => self.publisher_queue.push(key),
+                false => self.queue.push_back(key),
+            }
         }
     }
 
@@ -400,7 +407,7 @@ impl Worker {
                             bytes += sent.bytes as u64;
                             laps += sent.laps;
                             if sent.has_more && !mem::replace(&mut connection.is_queued, true) {
-                                self.queue.push(key);
+                                self.queue.push_back(key);
                             }
                             if !connection.can_write {
                                 Self::arm(connection, &mut self.timers, &self.config, key);
@@ -430,7 +437,7 @@ impl Worker {
 
     /// How long the poll may sleep.
     fn patience(&self) -> Option<Duration> {
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || !self.publisher_queue.is_empty() {
             return Some(Duration::ZERO);
         }
         let flush = self
@@ -465,36 +472,33 @@ impl Worker {
         }
     }
 
-    /// Serves who is in the queue, publishers first, for [`SERVE_TIME_MAX`] at most: in a storm of
-    /// connections the frames of those who publish are sent on between two handfuls of newcomers.
+    /// Serves the publishers that are queued, and for [`SERVE_TIME_MAX`] the others, in the order in
+    /// which they came: in a storm of newcomers the frames of those who publish are sent on between
+    /// two handfuls of them.
     fn serve_queue(&mut self, now: Instant) {
-        let mut keys = mem::take(&mut self.queue);
-        if keys.len() > SERVED_UNTIMED {
-            // Stable: everybody else stays in the order of coming.
-            keys.sort_by_key(|key| !self.is_publisher(*key));
+        for key in mem::take(&mut self.publisher_queue) {
+            self.serve_queued(key, now);
         }
-        let mut until = None;
-        for (index, &key) in keys.iter().enumerate() {
-            if index % SERVED_UNTIMED == SERVED_UNTIMED - 1 && !self.is_publisher(key) {
-                let clock = Instant::now();
-                if clock > *until.get_or_insert(clock + SERVE_TIME_MAX) {
-                    let since = mem::take(&mut self.queue);
-                    self.queue.extend(&keys[index..]);
-                    self.queue.extend(since);
-                    return;
-                }
+        // Who is queued meanwhile waits for the next time.
+        let count = self.queue.len();
+        let until = (count > SERVED_UNTIMED).then(|| Instant::now() + SERVE_TIME_MAX);
+        for served in 0..count {
+            if served % SERVED_UNTIMED == SERVED_UNTIMED - 1
+                && until.is_some_and(|until| until < Instant::now())
+            {
+                break;
             }
-            let Some(connection) = self.connections.get_mut(key) else {
-                continue;
-            };
-            connection.is_queued = false;
-            self.guarded(Some(key), now, |worker| worker.serve(key, now));
+            if let Some(key) = self.queue.pop_front() {
+                self.serve_queued(key, now);
+            }
         }
     }
 
-    fn is_publisher(&self, key: usize) -> bool {
-        let connection = self.connections.get(key);
-        connection.is_some_and(|connection| connection.publisher.is_some())
+    fn serve_queued(&mut self, key: usize, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.is_queued = false;
+            self.guarded(Some(key), now, |worker| worker.serve(key, now));
+        }
     }
 
     /// Runs `job`, for one connection or for the whole worker. An error closes that connection; so
@@ -528,6 +532,10 @@ impl Worker {
 
     /// Reads, acts and sends for one connection.
     fn serve(&mut self, key: usize, now: Instant) -> Result<(), CloseReason> {
+        let before = self
+            .connections
+            .get(key)
+            .map_or(0, |one| one.bytes_received);
         for _ in 0..READS_MAX {
             // What it asks for can close it: the end of a live stream that it also plays.
             let Some(connection) = self.connections.get_mut(key) else {
@@ -564,7 +572,7 @@ impl Worker {
         if connection.may_read(self.config.limits.reply_bytes_max) {
             self.queue(key);
         }
-        self.doze_or_wake(key, now);
+        self.doze_or_wake(key, self.connections[key].bytes_received - before, now);
         Ok(())
     }
 

@@ -10,7 +10,11 @@ use mio::Waker;
 use super::testing::{connect, connect_to, worker};
 use super::*;
 use crate::net::mailbox::Mailbox;
-use crate::server::api::Part;
+use crate::rtmp::chunk::MessageStreamId;
+use crate::server::api::Part as ApiPart;
+use crate::server::connection::Part;
+use crate::server::publisher::Publisher;
+use crate::server::registry::Pulse;
 
 fn is_closed(peer: &mut TcpStream) -> bool {
     peer.set_nonblocking(true).unwrap();
@@ -98,7 +102,7 @@ fn a_worker_that_hangs_does_not_hang_the_api() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("\"role\":\"web\""), "{answer}");
     // What comes late is thrown away.
-    worker.on_reported(1, Part::default(), now);
+    worker.on_reported(1, ApiPart::default(), now);
     assert!(worker.gatherings.deadline().is_none());
 }
 
@@ -135,4 +139,42 @@ fn few_ask_at_the_same_time() {
         }
     }
     assert_eq!(answered, 40 - 32);
+}
+
+/// Newcomers wait in the order in which they came, and publishers go before them.
+#[test]
+fn publishers_are_served_before_a_crowd_of_newcomers() {
+    let (mut worker, post) = worker();
+    let mut peers: Vec<_> = (0..100).map(|_| connect(&mut worker, &post)).collect();
+    worker.serve_queue(Instant::now());
+    let stream = worker.stream_slot(&Arc::from("live/door"));
+    let role = Box::new(Publisher::new(
+        MessageStreamId(1),
+        Arc::from("live/door"),
+        Epoch(1),
+        Arc::new(Pulse::default()),
+        None,
+        4096,
+    ));
+    worker.connections[99].publisher = Some(Part { stream, role });
+    for peer in &mut peers {
+        peer.write_all(&[3]).unwrap();
+    }
+    for key in 0..100 {
+        worker.connections[key].can_read = true;
+        worker.queue(key);
+    }
+    assert_eq!(worker.publisher_queue, [99]);
+    assert!(worker.queue.iter().copied().eq(0..99));
+    assert_eq!(worker.patience(), Some(Duration::ZERO));
+    // However long it takes, in the end all were.
+    while !worker.queue.is_empty() {
+        worker.serve_queue(Instant::now());
+        assert!(worker.publisher_queue.is_empty());
+    }
+    let read = worker
+        .connections
+        .iter()
+        .filter(|(_, one)| one.bytes_received == 1);
+    assert_eq!(read.count(), 100);
 }
