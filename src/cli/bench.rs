@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
+use super::console::answer;
 use super::{parse_seconds, parse_target, stop_client_on_signal};
 use crate::client::bench::{
     self, BenchOptions, BenchProgress, BenchReport, HttpSource, LatencyReport, StreamShape,
@@ -157,18 +158,17 @@ fn measure(
     })
 }
 
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
 fn print<T: Serialize>(
     as_json: bool,
     result: &T,
     describe: impl Fn(&T) -> String,
 ) -> anyhow::Result<()> {
-    if as_json {
-        println!("{}", serde_json::to_string_pretty(result)?);
+    let text = if as_json {
+        serde_json::to_string_pretty(result)?
     } else {
-        println!("{}", describe(result));
-    }
-    Ok(())
+        describe(result)
+    };
+    answer(&(text + "\n"))
 }
 
 /// What a search found.

@@ -19,6 +19,7 @@ use self::field::Given;
 use self::file::Document;
 use self::keys::{KEYS, Key, Place};
 use self::nearest::nearest;
+use super::console::answer;
 use crate::server::{Config, PathConfig, PathRule};
 
 /// Names the file when `--config` does not.
@@ -47,25 +48,23 @@ enum ConfigCommand {
 }
 
 /// `millstream config check` and `config show`.
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
 pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     match &args.command {
         ConfigCommand::Check { file } => {
             let settings = Settings::load(Some(file), &[], &[])?;
             let given = settings.sources.iter().filter(|source| source.is_given());
-            println!(
-                "{}: ok, {} settings, {} path sections",
+            answer(&format!(
+                "{}: ok, {} settings, {} path sections\n",
                 file.display(),
                 given.count(),
                 settings.sections.len()
-            );
+            ))
         }
         ConfigCommand::Show { config } => {
             let settings = Settings::load_all(config.as_deref(), &[])?;
-            print!("{}", show::show(&settings));
+            answer(&show::show(&settings))
         }
     }
-    Ok(())
 }
 
 /// What `config show` prints of a file with this text and nothing else, or what is wrong with it:

@@ -1,7 +1,10 @@
-//! What the clients tell, on the terminal: everything goes to stderr.
+//! What is told on the terminal: what the clients do goes to stderr, and what was asked for goes to
+//! stdout, all of it through [`answer`].
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::{Duration, Instant};
+
+use anyhow::Context;
 
 use crate::client::{Progress, Report, Step};
 
@@ -149,6 +152,19 @@ fn clock(time: Duration) -> String {
         seconds % 60,
         time.subsec_millis() / 100
     )
+}
+
+/// Writes what was asked for to stdout. A reader that has gone, as `head` does, has read enough: that is
+/// no fault. What has no room (a full disk) is one.
+pub(super) fn answer(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let outcome = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("cannot write to standard output"),
+    }
 }
 
 /// A terminal that is gone is no reason to stop.

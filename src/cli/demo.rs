@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::Context;
 use clap::Args;
 
-use super::console::Console;
+use super::console::{Console, answer};
 use super::{parse_target, serve};
 use crate::client::push::{self, PushOptions};
 use crate::client::{ClientError, Input, Reactor};
@@ -39,8 +39,8 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     };
     let url = format!("rtmp://{}/live/demo", first(server.rtmp_addresses())?);
     let pages = format!("http://{}/", first(server.http_addresses())?);
-    serve::announce(&server);
-    invite(&pages, &url);
+    serve::announce(&server)?;
+    answer(&invitation(&pages, &url))?;
     let mut reactor = Reactor::new()?;
     let (stopper, stop) = (reactor.stopper().clone(), server.stop_handle());
     serve::on_signal(move || {
@@ -62,9 +62,8 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
 }
 
 /// What to type to see it.
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
-fn invite(pages: &str, url: &str) {
-    println!(
+fn invitation(pages: &str, url: &str) -> String {
+    format!(
         "A test stream is being pushed to {url}. See it in a browser:
 
     {pages}watch/live/demo    the moving picture, with sound
@@ -80,8 +79,9 @@ or keep some of it with
 
     millstream pull {url} demo.mp4 --duration 10
 
-Ctrl-C ends it."
-    );
+Ctrl-C ends it.
+"
+    )
 }
 
 /// The address under which the server is reached from this machine.

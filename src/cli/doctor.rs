@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 
-use super::console::Console;
+use super::console::{Console, answer};
 use super::demo::STREAM;
 use super::{parse_seconds, parse_target, stop_client_on_signal};
 use crate::client::doctor::{self, DoctorReport, Trial};
@@ -41,7 +41,6 @@ pub(super) struct DoctorArgs {
 }
 
 /// Examines the URL and prints what was found.
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
 pub(super) fn run(args: &DoctorArgs, is_verbose: bool) -> anyhow::Result<()> {
     let target = parse_target(&args.url, 4096)?;
     let mut reactor = Reactor::new()?;
@@ -55,9 +54,9 @@ pub(super) fn run(args: &DoctorArgs, is_verbose: bool) -> anyhow::Result<()> {
     console.finish();
     let report = outcome?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        answer(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
-        print!("{}", page(&report));
+        answer(&page(&report))?;
     }
     if !report.is_fine {
         bail!("{}: {}", report.url, report.verdict);

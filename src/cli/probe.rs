@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::console::Console;
+use super::console::{Console, answer};
 use super::{parse_seconds, parse_target, stop_client_on_signal};
 use crate::client::Reactor;
 use crate::client::probe::{
@@ -31,7 +31,6 @@ pub(super) struct ProbeArgs {
 }
 
 /// Plays the stream and prints what it is.
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
 pub(super) fn run(args: &ProbeArgs, is_verbose: bool) -> anyhow::Result<()> {
     let target = parse_target(&args.url, 4096)?;
     let mut reactor = Reactor::new()?;
@@ -41,11 +40,10 @@ pub(super) fn run(args: &ProbeArgs, is_verbose: bool) -> anyhow::Result<()> {
     console.finish();
     let report = outcome?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        answer(&(serde_json::to_string_pretty(&report)? + "\n"))
     } else {
-        print!("{}", Page::of(&report));
+        answer(&Page::of(&report).text)
     }
-    Ok(())
 }
 
 /// Columns before the text of a line.
@@ -56,12 +54,6 @@ const MARGIN: usize = 10;
 struct Page {
     text: String,
     section: &'static str,
-}
-
-impl std::fmt::Display for Page {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
-    }
 }
 
 impl Page {

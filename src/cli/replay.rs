@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::console::answer;
 use crate::rtmp::chunk::{ChunkLimits, MESSAGE_BYTES_MAX};
 use crate::rtmp::flight::replay::{Difference, Replay, replay};
 use crate::rtmp::flight::{Direction, Extent, Facts, Flight};
@@ -26,7 +27,6 @@ pub(super) struct ReplayArgs {
 }
 
 /// Reads the file, leads the conversation again and tells of it.
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let name = args.file.display();
     let file = read(&args.file).with_context(|| name.to_string())?;
@@ -35,10 +35,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let mut lines = facts(&flight.facts);
     lines.extend(story(&flight));
     lines.extend(verdict(&flight.facts, &outcome));
-    for line in lines {
-        println!("{line}");
-    }
-    Ok(())
+    answer(&(lines.join("\n") + "\n"))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::config::{Faults, Settings, typed};
+use super::console::answer;
 use crate::server::{Config, ReloadHandle, Server, StartError};
 
 /// What can be typed behind `serve`. What is not typed is as the environment and the file say.
@@ -92,7 +93,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     if settings.has_file {
         reload_on_hangup(args.clone(), settings, server.reload_handle())?;
     }
-    announce(&server);
+    announce(&server)?;
     server.wait();
     log::info!("stopped");
     Ok(())
@@ -114,14 +115,15 @@ pub(super) fn start(config: Config) -> anyhow::Result<Server> {
 }
 
 /// One line per listener on stdout, for people and for whoever started us with port 0.
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
-pub(super) fn announce(server: &Server) {
+pub(super) fn announce(server: &Server) -> anyhow::Result<()> {
+    let mut lines = String::new();
     for address in server.rtmp_addresses() {
-        println!("RTMP listening on rtmp://{address}");
+        lines += &format!("RTMP listening on rtmp://{address}\n");
     }
     for address in server.http_addresses() {
-        println!("HTTP listening on http://{address}");
+        lines += &format!("HTTP listening on http://{address}\n");
     }
+    answer(&lines)
 }
 
 /// Calls `stop` at the first SIGINT or SIGTERM; a second one ends the process at once.

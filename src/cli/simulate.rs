@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use super::console::Console;
+use super::console::{Console, answer};
 use super::{demo, parse_seconds, parse_target, stop_client_on_signal};
 use crate::client::simulate::{self, CAMERAS, Camera, SimulateOptions};
 use crate::client::{ClientError, Input, InputOptions, Reactor};
@@ -45,8 +45,7 @@ pub(super) struct SimulateArgs {
 /// Runs until the duration is over, SIGINT or SIGTERM comes, or the server has had enough.
 pub(super) fn run(args: &SimulateArgs, is_verbose: bool) -> anyhow::Result<()> {
     if args.list {
-        list();
-        return Ok(());
+        return answer(&list());
     }
     let url = args.url.as_deref().context("no URL")?;
     let camera = args.camera.context("no camera")?;
@@ -91,17 +90,18 @@ fn introduce(camera: &Camera) {
 }
 
 /// A line for each: name, quirk numbers, device, sentence.
-#[allow(clippy::print_stdout, reason = "the command line is what prints")]
-fn list() {
+fn list() -> String {
+    let mut lines = String::new();
     for camera in CAMERAS {
         let quirks: Vec<String> = camera.quirks.iter().map(u8::to_string).collect();
         let quirks = match quirks.is_empty() {
             true => "-".to_owned(),
             false => quirks.join(","),
         };
-        println!(
-            "{:<21} {quirks:<6} {}: {}",
+        lines += &format!(
+            "{:<21} {quirks:<6} {}: {}\n",
             camera.name, camera.device, camera.sentence
         );
     }
+    lines
 }

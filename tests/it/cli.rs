@@ -143,6 +143,15 @@ fn help_and_version_are_exit_code_0() {
     }
 }
 
+/// Who has read enough, as `head` has, is told nothing of it.
+#[test]
+fn a_reader_that_has_gone_is_no_fault() {
+    for arguments in [&["config", "show"][..], &["simulate", "--list"]] {
+        let finished = Process::millstream_unread("unread", arguments).succeed();
+        assert!(finished.stderr.is_empty(), "{:?}", finished.stderr);
+    }
+}
+
 #[test]
 fn urls_that_are_none() {
     for (url, word) in [

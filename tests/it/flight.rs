@@ -102,6 +102,11 @@ fn who_speaks_something_else() {
         assert_verdict(&told, "handshake ");
         assert_told(&told, "this version ends it likewise");
     }
+    // Who has read enough is told nothing of it.
+    let file = recording.files().remove(0);
+    let arguments = ["replay", file.to_str().unwrap()];
+    let unread = Process::millstream_unread("replay", arguments).succeed();
+    assert!(unread.stderr.is_empty(), "{:?}", unread.stderr);
     recording.server.stop();
 }
 

@@ -72,6 +72,23 @@ impl Process {
         Self::start(name, env!("CARGO_BIN_EXE_millstream"), args)
     }
 
+    /// The program under test, whose stdout nobody reads any more.
+    #[track_caller]
+    pub(crate) fn millstream_unread<A: AsRef<OsStr>>(
+        name: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+        command.args(args);
+        command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped());
+        Self::start_as_configured(name, command)
+    }
+
     /// The first line on stdout that `wanted` accepts, now or later.
     #[track_caller]
     pub(crate) fn wait_stdout(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
