@@ -84,10 +84,14 @@ pub(super) fn typed(
     name: &'static str,
 ) -> impl Fn(&str) -> Result<String, String> + Clone + Send + Sync {
     move |text| {
-        let given = Given::Typed(text.to_owned());
-        key(name).set(&mut Config::default(), &given)?;
+        set_typed(&mut Config::default(), name, text)?;
         Ok(text.to_owned())
     }
+}
+
+/// Sets what is typed for the setting `name`.
+pub(super) fn set_typed(config: &mut Config, name: &str, text: &str) -> Result<(), String> {
+    key(name).set(config, &Given::Typed(text.to_owned()))
 }
 
 /// Everything in force, and from where it comes.

@@ -6,9 +6,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::console::{Console, answer};
-use super::{parse_target, serve};
+use super::{config, parse_target, serve};
 use crate::client::push::{self, PushOptions};
 use crate::client::{ClientError, Input, Reactor};
+use crate::http::guard::Reads;
 use crate::server::Config;
 
 /// 9.6 s of a moving picture and sound; `demo/make.sh` makes it.
@@ -23,15 +24,26 @@ pub(super) struct DemoArgs {
     /// Address and port of the pages; port 0 lets the system choose
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
     http: SocketAddr,
+    /// Who may see the list of live streams without a token: `loopback`, `anybody` or `nobody`
+    #[arg(long, value_name = "WHO", default_value = "loopback", value_parser = parse_reads)]
+    api_read: Reads,
+}
+
+fn parse_reads(text: &str) -> Result<Reads, String> {
+    let mut config = Config::default();
+    config::set_typed(&mut config, "api_read", text)?;
+    Ok(config.api.reads)
 }
 
 /// Runs until SIGINT or SIGTERM.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
-    let config = Config {
+    let mut config = Config {
         rtmp: vec![args.rtmp],
         http: vec![args.http],
+        needs_http: true,
         ..Config::default()
     };
+    config.api.reads = args.api_read;
     let server = serve::start(config)?;
     let first = |addresses: &[SocketAddr]| {
         let address = addresses.first().context("the server has no listener")?;

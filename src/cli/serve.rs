@@ -1,5 +1,6 @@
 //! `millstream serve`: the server until a signal ends it.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -148,15 +149,19 @@ pub(super) fn on_signal(stop: impl Fn() + Send + 'static) -> anyhow::Result<()> 
 fn with_advice(error: StartError) -> anyhow::Error {
     let advice = match &error {
         StartError::Listen {
-            cause, protocol, ..
+            cause,
+            protocol,
+            address,
         } => match cause.kind() {
             std::io::ErrorKind::AddrInUse => format!(
                 "; something listens there already: stop it, or choose another port with \
-                 --{protocol}"
+                 --{protocol} {}",
+                free_example(*address, protocol)
             ),
-            std::io::ErrorKind::PermissionDenied => {
-                format!("; ports below 1024 need root: choose another one with --{protocol}")
-            }
+            std::io::ErrorKind::PermissionDenied => format!(
+                "; ports below 1024 need root: choose another one with --{protocol} {}",
+                free_example(*address, protocol)
+            ),
             std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address".to_owned(),
             _ => String::new(),
         },
@@ -164,6 +169,20 @@ fn with_advice(error: StartError) -> anyhow::Error {
         StartError::Worker(_) => String::new(),
     };
     anyhow::anyhow!("{error}{advice}")
+}
+
+/// What to try instead of an address that cannot be had: with HTTP first of all on this machine.
+fn free_example(taken: SocketAddr, protocol: &str) -> SocketAddr {
+    let port = match (taken.port(), protocol) {
+        (port @ 1024..=65_534, _) => port + 1,
+        (_, "http") => 8081,
+        _ => 1936,
+    };
+    let ip = match taken.ip() {
+        ip if protocol == "http" && ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, port)
 }
 
 /// Reads everything again at each SIGHUP. Without a file nothing could have changed, and SIGHUP
@@ -233,6 +252,19 @@ mod tests {
 
     use super::*;
     use crate::server::Flush;
+
+    #[test]
+    fn another_address_is_named_for_one_that_is_taken() {
+        for (taken, protocol, example) in [
+            ("0.0.0.0:1935", "rtmp", "0.0.0.0:1936"),
+            ("0.0.0.0:8080", "http", "127.0.0.1:8081"),
+            ("192.0.2.1:80", "http", "192.0.2.1:8081"),
+            ("[::1]:65535", "rtmp", "[::1]:1936"),
+        ] {
+            let example: SocketAddr = example.parse().unwrap();
+            assert_eq!(free_example(taken.parse().unwrap(), protocol), example);
+        }
+    }
 
     #[test]
     fn what_is_typed_holds() {

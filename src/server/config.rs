@@ -24,6 +24,9 @@ pub struct Config {
     pub rtmp: Vec<SocketAddr>,
     /// Addresses of the HTTP listeners. Not changed by a reload.
     pub http: Vec<SocketAddr>,
+    /// Whether there is no start without HTTP even where nobody named an address for it: where
+    /// [`http`](Self::http) is the default.
+    pub needs_http: bool,
     /// Worker threads, at least 1. Not changed by a reload.
     pub workers: usize,
     /// Chunk size, protocol limits and protocol timers. The chunk size is not changed by a reload:
@@ -58,6 +61,7 @@ impl Default for Config {
         Self {
             rtmp: vec![SocketAddr::from(([0, 0, 0, 0], 1935))],
             http: vec![SocketAddr::from(([0, 0, 0, 0], 8080))],
+            needs_http: false,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             session: session::ServerConfig::default(),
             drain_to: None,

@@ -118,8 +118,19 @@ impl Server {
             match Listener::bind(address, port, &poll, listeners.len()) {
                 Ok(listener) => listeners.push(listener),
                 // Nobody asked for it: RTMP is what must not fail.
-                Err(cause) if port == Port::Http && config.http == Config::default().http => {
-                    log::warn!("no HTTP: cannot listen on {address}: {cause}; see --http");
+                Err(cause)
+                    if port == Port::Http
+                        && !config.needs_http
+                        && config.http == Config::default().http =>
+                {
+                    let what = match cause.kind() {
+                        io::ErrorKind::AddrInUse => format!("{address} is in use"),
+                        _ => format!("cannot listen on {address}: {cause}"),
+                    };
+                    log::warn!(
+                        "no HTTP, so no pages and no API: {what}; choose another with \
+                         --http ADDRESS:PORT"
+                    );
                 }
                 Err(cause) => {
                     let protocol = port.name();

@@ -133,7 +133,7 @@ fn help_and_version_are_exit_code_0() {
         (&["serve", "--help"], "--rtmp"),
         (&["push", "--help"], "--loop"),
         (&["pull", "--help"], "--reconnect"),
-        (&["demo", "--help"], "--rtmp"),
+        (&["demo", "--help"], "--api-read"),
     ] {
         let finished = run(arguments);
         assert_eq!(finished.status.code(), Some(0), "{arguments:?}");
@@ -401,11 +401,40 @@ fn the_address_is_taken() {
             &[&address, "already", "--http"],
         );
     }
+    let port = listener.local_addr().unwrap().port();
+    assert_fails(
+        &["serve", "--rtmp", &address],
+        &[&format!(
+            "--rtmp 127.0.0.1:{}",
+            port.checked_add(1).unwrap_or(1936)
+        )],
+    );
     // TEST-NET-1 (RFC 5737): no machine has it.
     assert_fails(
         &["serve", "--rtmp", "192.0.2.1:1935"],
         &["192.0.2.1", "no such address"],
     );
+}
+
+/// A server does without HTTP that nobody asked for, and says what that means; a demonstration that
+/// nobody can see is none.
+#[test]
+fn the_usual_port_of_http_is_taken() {
+    // If it cannot be bound, it is taken already.
+    let _held = TcpListener::bind("127.0.0.1:8080");
+    assert_fails(
+        &["demo", "--rtmp", "127.0.0.1:0"],
+        &["0.0.0.0:8080", "already", "--http 127.0.0.1:8081"],
+    );
+    let server = Process::millstream("serve", ["serve", "--rtmp", "127.0.0.1:0"]);
+    server.wait_said(
+        1,
+        "no HTTP, so no pages and no API: 0.0.0.0:8080 is in use; choose another with \
+         --http ADDRESS:PORT",
+    );
+    server.wait_stdout("that it listens", |line| line.starts_with("RTMP listening"));
+    server.signal("TERM");
+    server.succeed();
 }
 
 #[test]
