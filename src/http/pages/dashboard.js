@@ -194,7 +194,8 @@ async function poll() {
 	} catch (error) {
 		if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
 			showBanner('');
-			say(byId('why'), error.message);
+			say(byId('why'), error.message.replace(/.*Bearer TOKEN/, ''));
+			byId('enter').hidden = byId('row').hidden = / has none/.test(error.message);
 			byId('ask').hidden = false;
 			byId('empty').hidden = true;
 		} else {

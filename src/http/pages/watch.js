@@ -304,7 +304,8 @@ async function keepAsking() {
 
 function showAddresses(server) {
 	describe(byId('addresses'), [
-		['RTMP', `${rtmpOrigin(server)}${path}`],
+		// On which port it is, the API tells.
+		['RTMP', server && `${rtmpOrigin(server)}${path}`],
 		['FLV', `${location.origin}${path}.flv`],
 		['MP4', `${location.origin}${path}.mp4`],
 		['HLS', `${location.origin}${path}.m3u8`],

@@ -117,3 +117,27 @@ fn every_one_of_25_tiles_has_picture_and_numbers() {
 fn text(value: &Value) -> String {
     value.as_str().unwrap().replace('\u{a0}', " ")
 }
+
+/// Where the API is closed to a browser, it is asked for a token only if there is one, and is told no
+/// address that may be wrong.
+#[test]
+fn what_is_closed_is_explained() {
+    const ENTER: &str = "Enter the server's API token.";
+    for (token, has_field, words, other) in [
+        (None, false, "the server has none", ENTER),
+        (Some("0123456789abcdef"), true, ENTER, "Bearer"),
+    ] {
+        let mut arguments = vec!["--api-read", "nobody"];
+        arguments.extend(token.iter().flat_map(|token| ["--api-token", token]));
+        let server = Server::start(&arguments);
+        let shown = told(drive("closed.mjs", &server, &json!({})));
+        let said = text(&shown["said"]);
+        assert_eq!(shown["hasField"], has_field, "{said}");
+        assert!(said.contains(words) && !said.contains(other), "{said}");
+        assert!(said.contains("--api-read anybody"), "{said}");
+        let addresses = text(&shown["addresses"]);
+        assert!(addresses.contains("/live/cam.flv"), "{addresses}");
+        assert!(!addresses.contains("rtmp:"), "{addresses}");
+        server.stop();
+    }
+}
