@@ -72,7 +72,7 @@ pub enum UrlError {
     #[error("the URL does not start with rtmp://; {}", EXPECTED)]
     NoScheme,
     /// `http`, `rtmpt`, `rtmpe`, ...
-    #[error("only rtmp:// and rtmps:// URLs are supported; {}", EXPECTED)]
+    #[error("only rtmp:// URLs are supported; {}", EXPECTED)]
     Scheme,
     /// Nothing between `://` and the path.
     #[error("the URL has no host; {}", EXPECTED)]
@@ -92,6 +92,17 @@ pub enum UrlError {
     /// Nothing that names a live stream.
     #[error("the URL names no stream behind the host; {}", EXPECTED)]
     NoPath,
+}
+
+impl UrlError {
+    /// What is wrong, without the URL that is expected instead: for who expects another one.
+    pub fn fault(self) -> String {
+        let text = self.to_string();
+        match text.split_once("; ") {
+            Some((fault, _)) => fault.to_owned(),
+            None => text,
+        }
+    }
 }
 
 impl RtmpUrl {

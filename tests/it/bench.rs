@@ -128,14 +128,27 @@ fn what_is_wrong_with_a_url_of_http_is_named() {
     let rtmp = format!("127.0.0.1:{}", server.port);
     let nobody = server.http_url("live/nobody.flv");
     let load = ["--rtmp", &rtmp, "--publishers", "0", "--subscribers", "2"];
-    assert_fails(&bench(&nobody, &load), &["nobody.flv", "HTTP 404"]);
+    let words = ["nobody.flv", "HTTP 404", "--publishers 0 somebody else"];
+    assert_fails(&bench(&nobody, &load), &words);
     // RTMP where HTTP should be, and the other way round.
     let wrong = server.url("live/x.flv").replace("rtmp:", "http:");
-    assert_fails(&bench(&wrong, &load), &["x.flv", "closed by the server"]);
+    let words = [
+        "x.flv",
+        "closed by the server",
+        "may not speak HTTP",
+        "8080",
+    ];
+    assert_fails(&bench(&wrong, &load), &words);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let finished = bench(&server.http_url("live/x.flv"), &["--rtmp", &refused]);
+    assert_fails(&finished, &["publishing to", &refused, "refused", "--rtmp"]);
     let url = server.http_url("live/x.flv");
     assert_fails(&bench(&server.url("live/x"), &load), &["--rtmp"]);
     for (url, words) in [
         (server.http_url("live/x.m3u8"), ".flv"),
+        (server.http_url(""), "http://HOST[:PORT]/APP/KEY.flv"),
         (url.replace("http:", "https:"), "https"),
     ] {
         assert_fails(&bench(&url, &[]), &[words]);
@@ -316,12 +329,37 @@ fn servers_that_do_not_serve_are_told_in_one_line() {
     let server = Server::start(&["--play-wait", "0.1"]);
     let nobody = ["--publishers", "0", "--subscribers", "2"];
     let finished = bench(&server.url("live/test"), &nobody);
-    let words = ["nothing was delivered", "NetStream.Play.StreamNotFound"];
+    let words = [
+        "nothing was delivered",
+        "NetStream.Play.StreamNotFound",
+        "nobody publishes it",
+        "--publishers 0",
+    ];
     assert_fails(&finished, &words);
 
     let finished = bench(&server.url("live/test"), &["--pid", "4000000"]);
     assert_fails(&finished, &["4000000", "is it running"]);
     server.stop();
+}
+
+/// As a script has it that starts both at once.
+#[test]
+fn a_server_that_does_not_listen_yet_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    // Any process that lives will do.
+    let pid = std::process::id().to_string();
+    let url = format!("rtmp://127.0.0.1:{port}/live/test");
+    let load = ["--duration", "1", "--subscribers", "2", "--pid", &pid];
+    let load = Process::millstream("bench", [&["bench", &url][..], &load].concat());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let server = Server::start_on(port, &[]);
+    load.succeed();
+    server.stop();
+    let began = std::time::Instant::now();
+    assert_fails(&bench(&url, &["--pid", &pid]), &["refused"]);
+    assert!(began.elapsed() >= std::time::Duration::from_secs(1));
 }
 
 /// What is asked for cannot be met (0.1 ms for a picture that waits for nothing is too short for a

@@ -9,6 +9,9 @@ use crate::media::flv::{HevcForm, TagKind};
 use crate::media::mp4::{BOX_HEADER_SIZE_MAX, BoxHeader, Movie};
 use crate::rtmp::MediaKind;
 
+/// What to try where something else listens.
+const NO_HTTP: &str = "what listens there may not speak HTTP; the usual port of it is 8080";
+
 /// Longest head of an answer that is read, bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
@@ -93,6 +96,14 @@ impl AnswerReader {
         }
     }
 
+    /// Why a connection failed, when it did so before an answer came.
+    pub(super) fn explain(&self, why: &str) -> String {
+        match self.framing {
+            Framing::Head => format!("{why} without an answer: {NO_HTTP}"),
+            _ => why.to_owned(),
+        }
+    }
+
     /// Takes what was read, and tells `on` what it brings.
     ///
     /// # Errors
@@ -128,14 +139,14 @@ impl AnswerReader {
     ) -> Result<&'a [u8], String> {
         let Some(rest) = take_until(&mut self.line, input, b"\r\n\r\n") else {
             return match self.line.len() > HEAD_BYTES_MAX {
-                true => Err("an answer that is no HTTP".to_owned()),
+                true => Err(format!("an answer that is no HTTP: {NO_HTTP}")),
                 false => Ok(&[]),
             };
         };
         let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let mut head = httparse::Response::new(&mut fields);
         if !matches!(head.parse(&self.line), Ok(httparse::Status::Complete(_))) {
-            return Err("an answer that is no HTTP".to_owned());
+            return Err(format!("an answer that is no HTTP: {NO_HTTP}"));
         }
         match head.code {
             Some(200) => {}

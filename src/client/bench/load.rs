@@ -269,13 +269,13 @@ impl<'a> Load<'a> {
                 break;
             }
             let count = match peer.socket.read(&mut self.buffer) {
-                Ok(0) => return Err("closed by the server".to_owned()),
+                Ok(0) => return Err(peer.link.explain("closed by the server")),
                 Ok(count) => count,
                 Err(error) if is_for_later(&error) => {
                     has_more = false;
                     break;
                 }
-                Err(error) => return Err(describe(&error)),
+                Err(error) => return Err(peer.link.explain(&describe(&error))),
             };
             let now = Instant::now();
             let input = &self.buffer[..count];

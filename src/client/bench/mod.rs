@@ -38,6 +38,9 @@ use super::{ClientError, Reactor, Stopper, Target};
 /// How often progress is told, and the state of a phase is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long the server's process may take until it listens, if it is known.
+const START_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long publishers may take until all are accepted.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -104,6 +107,9 @@ pub enum BenchError {
     /// The server cannot be reached.
     #[error(transparent)]
     Connect(#[from] ClientError),
+    /// The server cannot be reached where it is to be published, and that is another place than the URL's.
+    #[error("publishing to {0}: {1}; --rtmp HOST[:PORT] says where to publish")]
+    Publish(String, ClientError),
     /// There is no such process, or it may not be looked at.
     #[error("process {0} cannot be read: {1}; is it running on this machine?")]
     Process(u32, io::Error),
@@ -113,6 +119,12 @@ pub enum BenchError {
     /// Not one subscriber was sent anything.
     #[error("nothing was delivered to any of the {0} subscribers ({1})")]
     NothingDelivered(usize, String),
+    /// The same, of a live stream that is not ours and not there.
+    #[error(
+        "nothing was delivered to any of the {0} subscribers ({1}): nobody publishes it, and with \
+         --publishers 0 somebody else has to"
+    )]
+    NobodyPublishes(usize, String),
     /// The system failed us.
     #[error("system error: {0}")]
     System(#[from] io::Error),
@@ -132,10 +144,32 @@ pub fn run(
 ) -> Result<BenchReport, BenchError> {
     let stream = TestStream::new(options.shape, fastrand::u32(..))?;
     let needs_rtmp = http.is_none() || options.publishers > 0;
+    // A process that has just been started may not listen yet.
+    let patience = options
+        .pid
+        .map(|pid| (pid, Instant::now() + START_PATIENCE));
     let reach = |target: &Target| -> Result<_, BenchError> {
-        Ok(target.reachable_address(&mut Reactor::new()?)?)
+        loop {
+            let outcome = target.reachable_address(&mut Reactor::new()?);
+            match (outcome, patience) {
+                (Err(ClientError::Refused(_)), Some((pid, end)))
+                    if Instant::now() < end
+                        && !stopper.is_stopped()
+                        && Usage::read(pid).is_ok() =>
+                {
+                    std::thread::sleep(TICK / 2);
+                }
+                (outcome, _) => return Ok(outcome?),
+            }
+        }
     };
-    let rtmp = needs_rtmp.then(|| reach(target)).transpose()?;
+    let rtmp = needs_rtmp.then(|| reach(target)).transpose();
+    let rtmp = match (rtmp, http) {
+        (Err(BenchError::Connect(error)), Some(_)) => {
+            return Err(BenchError::Publish(target.to_string(), error));
+        }
+        (outcome, _) => outcome?,
+    };
     let http = match http {
         None => None,
         Some(source) => {
@@ -184,7 +218,11 @@ pub fn run(
             return Err(BenchError::NoPublisher(options.publishers, reasons));
         }
         if options.subscribers > 0 && tally.first_frame.count() == 0 {
-            return Err(BenchError::NothingDelivered(options.subscribers, reasons));
+            let is_absent = reasons.contains("StreamNotFound") || reasons.contains("HTTP 404");
+            return Err(match options.publishers == 0 && is_absent {
+                true => BenchError::NobodyPublishes(options.subscribers, reasons),
+                false => BenchError::NothingDelivered(options.subscribers, reasons),
+            });
         }
         Ok(BenchReport::new(options, &tally, &measured))
     })

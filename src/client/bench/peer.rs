@@ -81,6 +81,14 @@ pub(super) enum Link {
 }
 
 impl Link {
+    /// Why it failed, with what may be behind it.
+    pub(super) fn explain(&self, why: &str) -> String {
+        match self {
+            Self::Rtmp(_) => why.to_owned(),
+            Self::Http(reader) => reader.explain(why),
+        }
+    }
+
     /// Publishers have one.
     pub(super) fn session(&mut self) -> Option<&mut ClientSession> {
         match self {

@@ -8,6 +8,9 @@ use crate::rtmp::url::{self, RtmpUrl, UrlError};
 /// Port of `http://` without a port.
 const PORT_DEFAULT: u16 = 80;
 
+/// What a person should have typed.
+const EXPECTED: &str = "expected http://HOST[:PORT]/APP/KEY.flv or .mp4";
+
 /// What a live stream over HTTP comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Container {
@@ -29,13 +32,13 @@ pub struct HttpSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// TLS.
-    #[error("https:// is not supported; expected http://HOST[:PORT]/APP/KEY.flv or .mp4")]
+    #[error("https:// is not supported; {EXPECTED}")]
     Tls,
     /// Neither `.flv` nor `.mp4`.
-    #[error("the path does not end in .flv or .mp4; expected http://HOST[:PORT]/APP/KEY.flv")]
+    #[error("the path does not end in .flv or .mp4; {EXPECTED}")]
     Ending,
     /// Host, port or path.
-    #[error(transparent)]
+    #[error("{}; {EXPECTED}", .0.fault())]
     Url(#[from] UrlError),
 }
 
@@ -123,7 +126,7 @@ impl HttpSource {
             "" => String::new(),
             app => format!("{app}/"),
         };
-        let host = self.url.authority();
+        let host = self.url.address();
         format!(
             "GET /{app}{key}.{ending}{query} HTTP/1.1\r\nHost: {host}\r\n\
              User-Agent: millstream-bench\r\nAccept: */*\r\n\r\n"
@@ -132,7 +135,7 @@ impl HttpSource {
     }
 }
 
-/// As it was typed, without a password.
+/// As it was typed, without a password, and always with the port.
 impl fmt::Display for HttpSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ending = match self.container {
@@ -140,7 +143,7 @@ impl fmt::Display for HttpSource {
             Container::Mp4 => "mp4",
         };
         let RtmpUrl { app, .. } = &self.url;
-        let host = self.url.authority();
+        let host = self.url.address();
         let key = self.url.stream_name.split('?').next().unwrap_or_default();
         write!(f, "http://{host}/{app}/{key}.{ending}")
     }
@@ -158,6 +161,11 @@ mod tests {
             (
                 "http://127.0.0.1:8080/live/test.flv",
                 "GET /live/test.flv HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n",
+                "rtmp://127.0.0.1/live/test",
+            ),
+            (
+                "http://127.0.0.1:1935/live/test.flv",
+                "GET /live/test.flv HTTP/1.1\r\nHost: 127.0.0.1:1935\r\n",
                 "rtmp://127.0.0.1/live/test",
             ),
             (
@@ -195,6 +203,17 @@ mod tests {
     }
 
     #[test]
+    fn the_port_is_shown() {
+        for (text, shown) in [
+            ("http://a:1935/live/x.flv", "http://a:1935/live/x.flv"),
+            ("http://a/live/x.mp4", "http://a:80/live/x.mp4"),
+        ] {
+            let source = HttpSource::parse(text).unwrap().unwrap();
+            assert_eq!(source.to_string(), shown);
+        }
+    }
+
+    #[test]
     fn other_urls_are_not_taken() {
         assert_eq!(HttpSource::parse("rtmp://a/live/x"), None);
         assert_eq!(HttpSource::parse("a/live/x.flv"), None);
@@ -203,6 +222,7 @@ mod tests {
             ("http://a/live/x", SourceError::Ending),
             ("http://a/live/x.m3u8", SourceError::Ending),
             ("http://a/live/.flv", SourceError::Url(UrlError::NoPath)),
+            ("http://a/", SourceError::Url(UrlError::NoPath)),
             ("http:///live/x.flv", SourceError::Url(UrlError::NoHost)),
             (
                 "http://a:99999/live/x.flv",
@@ -210,6 +230,8 @@ mod tests {
             ),
         ] {
             assert_eq!(HttpSource::parse(text), Some(Err(error)), "{text}");
+            let said = error.to_string();
+            assert!(said.ends_with(EXPECTED) && !said.contains("rtmp"), "{said}");
         }
     }
 }
