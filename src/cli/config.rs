@@ -22,6 +22,9 @@ use self::nearest::nearest;
 use super::console::answer;
 use crate::server::{Config, PathConfig, PathRule};
 
+/// How a [`Fault`] of a whole file begins.
+const CANNOT_BE_READ: &str = "cannot be read";
+
 /// Names the file when `--config` does not.
 const FILE_VARIABLE: &str = "MILLSTREAM_CONFIG";
 
@@ -171,6 +174,12 @@ impl fmt::Display for Faults {
 }
 
 impl Faults {
+    /// Whether there is a file that cannot be read, so that nothing is known of what is in it.
+    pub(super) fn is_unread_file(&self) -> bool {
+        let is_unread = |fault: &Fault| fault.line == 0 && fault.what.starts_with(CANNOT_BE_READ);
+        self.0.iter().all(is_unread)
+    }
+
     /// All of it in one line, for the log.
     pub(super) fn in_one_line(&self) -> String {
         let first = self.0.first().map(Fault::to_string).unwrap_or_default();

@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::client::{Stopper, Target};
+use crate::client::{ClientError, Stopper, Target};
 use crate::rtmp::url::RtmpUrl;
 
 /// An RTMP server and its push and pull clients
@@ -86,7 +86,10 @@ pub fn main() -> ExitCode {
 fn fail(error: &anyhow::Error) -> ExitCode {
     // A configuration's faults begin with their place in it, as editors look for it.
     match error.downcast_ref::<config::Faults>() {
-        Some(faults) => eprintln!("{faults}"),
+        Some(faults) if !faults.is_unread_file() => eprintln!("{faults}"),
+        Some(faults) => {
+            eprintln!("millstream: {faults}; `millstream config show` prints one to begin with")
+        }
         None => eprintln!("millstream: {error:#}"),
     }
     ExitCode::FAILURE
@@ -108,6 +111,14 @@ fn start_log(arguments: &Arguments) {
 fn parse_target(url: &str, chunk_size: u32) -> anyhow::Result<Target> {
     let url = RtmpUrl::parse(url)?;
     Ok(Target::new(url, chunk_size)?)
+}
+
+/// What can be done about a connection that came to nothing.
+fn with_advice(error: ClientError, target: &Target) -> anyhow::Error {
+    match error.is_unexplained() {
+        true => anyhow::anyhow!("{error}; `millstream doctor {target}` finds out"),
+        false => error.into(),
+    }
 }
 
 /// The first SIGINT or SIGTERM closes the stream properly; a second one ends the process.

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::console::Console;
-use super::{parse_seconds, parse_target, stop_client_on_signal};
+use super::{parse_seconds, parse_target, stop_client_on_signal, with_advice};
 use crate::client::pull::{self, PullOptions};
 use crate::client::{Output, Reactor};
 
@@ -61,6 +61,6 @@ pub(super) fn run(args: &PullArgs, is_verbose: bool) -> anyhow::Result<()> {
     let mut console = Console::new(is_verbose, args.progress);
     let outcome = pull::run(&mut reactor, &target, output, options, &mut console);
     console.finish();
-    outcome?;
+    outcome.map_err(|error| with_advice(error, &target))?;
     Ok(())
 }

@@ -7,11 +7,12 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::console::Console;
-use super::{parse_target, stop_client_on_signal};
+use super::{parse_target, stop_client_on_signal, with_advice};
 use crate::client::push::{self, PushOptions};
-use crate::client::{Input, InputOptions, Reactor};
+use crate::client::{Input, InputError, InputOptions, Reactor};
 use crate::media::InputFormat;
 use crate::media::annexb::AnnexBCodec;
+use crate::rtmp::url::RtmpUrl;
 
 /// What can be typed behind `push`.
 #[derive(Debug, Clone, Args)]
@@ -90,7 +91,8 @@ pub(super) fn run(args: &PushArgs, is_verbose: bool) -> anyhow::Result<()> {
             bail!("standard input has no start to go back to; --loop needs a file")
         }
         "-" => Input::stdin(reactor.stopper(), options)?,
-        path => Input::file(Path::new(path), options)?,
+        path => Input::file(Path::new(path), options)
+            .map_err(|error| with_ffmpeg(error, path, &args.url))?,
     };
     let options = PushOptions {
         paces: !args.no_pace,
@@ -101,8 +103,26 @@ pub(super) fn run(args: &PushArgs, is_verbose: bool) -> anyhow::Result<()> {
     let mut console = Console::new(is_verbose, args.progress);
     let outcome = push::run(&mut reactor, &target, input, options, &mut console);
     console.finish();
-    outcome?;
+    outcome.map_err(|error| with_advice(error, &target))?;
     Ok(())
+}
+
+/// Most other films are sent by ffmpeg.
+fn with_ffmpeg(error: InputError, path: &str, url: &str) -> anyhow::Error {
+    if !matches!(error, InputError::UnknownFormat { .. }) {
+        return error.into();
+    }
+    let is_plain = |c: char| c.is_alphanumeric() || "/.-_".contains(c);
+    let path = match path.chars().all(is_plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    };
+    // The password stays where it was typed.
+    let url = RtmpUrl::parse(url).map_or_else(|_| "URL".to_owned(), |url| url.to_string());
+    anyhow::anyhow!(
+        "{error}; or let ffmpeg send it: \
+         ffmpeg -re -i {path} -c:v libx264 -c:a aac -f flv {url}"
+    )
 }
 
 impl Format {

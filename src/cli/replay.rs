@@ -29,7 +29,7 @@ pub(super) struct ReplayArgs {
 /// Reads the file, leads the conversation again and tells of it.
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let name = args.file.display();
-    let file = read(&args.file).with_context(|| name.to_string())?;
+    let file = read(&args.file).with_context(|| format!("cannot read {name}"))?;
     let flight = Flight::decode(&file).with_context(|| name.to_string())?;
     let outcome = replay(&flight, &ServerConfig::default(), Instant::now());
     let mut lines = facts(&flight.facts);

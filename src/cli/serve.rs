@@ -25,6 +25,11 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT", value_parser = typed("rtmp"))]
     rtmp: Vec<String>,
 
+    /// What many servers have; ours can listen in several places.
+    #[arg(long, hide = true, value_name = "PORT", value_parser = refuse_port)]
+    #[allow(dead_code, reason = "nothing is taken for it")]
+    port: Option<String>,
+
     /// Address and port to take HTTP on, for pages, players and the API; may be given several times,
     /// `none` for no HTTP [default: 0.0.0.0:8080]
     #[arg(long, value_name = "ADDR:PORT", value_parser = typed("http"))]
@@ -83,6 +88,14 @@ pub(super) struct ServeArgs {
     /// verdict; * stands for any characters, and alone for everybody. May be given several times
     #[arg(long, value_name = "PATTERN", value_parser = typed("trace"))]
     trace: Vec<String>,
+}
+
+fn refuse_port(text: &str) -> Result<String, String> {
+    let port = text.parse::<u16>().unwrap_or(1935);
+    Err(format!(
+        "there is no --port; say --rtmp ADDRESS:PORT, as in --rtmp 0.0.0.0:{port}, and --http \
+         ADDRESS:PORT for HTTP"
+    ))
 }
 
 /// Runs the server until SIGINT or SIGTERM.

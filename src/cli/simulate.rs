@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _};
 
 use super::console::{Console, answer};
-use super::{demo, parse_seconds, parse_target, stop_client_on_signal};
+use super::{Arguments, demo, parse_seconds, parse_target, stop_client_on_signal};
 use crate::client::simulate::{self, CAMERAS, Camera, SimulateOptions};
 use crate::client::{ClientError, Input, InputOptions, Reactor};
 
@@ -22,7 +23,7 @@ pub(super) struct SimulateArgs {
     url: Option<String>,
 
     /// Which camera; --list tells what there is
-    #[arg(long, value_name = "KIND", required_unless_present = "list", value_parser = parse_camera)]
+    #[arg(long, value_name = "KIND", value_parser = parse_camera)]
     camera: Option<&'static Camera>,
 
     /// Show the cameras, the numbers of their quirks, and what each does
@@ -48,7 +49,14 @@ pub(super) fn run(args: &SimulateArgs, is_verbose: bool) -> anyhow::Result<()> {
         return answer(&list());
     }
     let url = args.url.as_deref().context("no URL")?;
-    let camera = args.camera.context("no camera")?;
+    let camera = args.camera.unwrap_or_else(|| {
+        Arguments::command()
+            .error(
+                ErrorKind::MissingRequiredArgument,
+                "--camera KIND says as which camera; `millstream simulate --list` shows them",
+            )
+            .exit()
+    });
     let target = parse_target(url, 4096)?;
     let mut reactor = Reactor::new()?;
     stop_client_on_signal(reactor.stopper().clone())?;

@@ -139,6 +139,14 @@ pub enum ClientError {
 const NAME_TAKEN: &str = "NetStream.Publish.BadName";
 
 impl ClientError {
+    /// Whether it says little about why, so that `doctor` may find out more.
+    pub fn is_unexplained(&self) -> bool {
+        matches!(
+            self.root(),
+            Self::ClosedInHandshake(_) | Self::NoHandshake(_)
+        )
+    }
+
     /// Whether the name that we want to publish under is in use.
     pub(super) fn is_name_taken(&self) -> bool {
         matches!(self, Self::Rejected(rejection) if rejection.code == NAME_TAKEN)

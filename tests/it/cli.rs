@@ -108,6 +108,14 @@ fn wrong_usage_is_exit_code_2() {
         (&["serve", "--chunk-size", "1"], &["--chunk-size", "128"]),
         (&["serve", "--play-wait", "5x"], &["a time from"]),
         (
+            &["serve", "--port", "1936"],
+            &["--rtmp ADDRESS:PORT", "--rtmp 0.0.0.0:1936"],
+        ),
+        (
+            &["simulate", "rtmp://127.0.0.1/live/cam"],
+            &["--camera KIND", "simulate --list"],
+        ),
+        (
             &["push", "a.flv", "rtmp://127.0.0.1/live/cam", "--lop"],
             &["--lop", "similar", "--loop"],
         ),
@@ -155,7 +163,7 @@ fn a_reader_that_has_gone_is_no_fault() {
 #[test]
 fn urls_that_are_none() {
     for (url, word) in [
-        ("http://127.0.0.1/live/cam", "rtmp://"),
+        ("http://127.0.0.1/live/cam", "only rtmp:// URLs"),
         ("127.0.0.1/live/cam", "rtmp://"),
         ("rtmp://127.0.0.1:99999/live/cam", "port"),
         ("rtmp:///live/cam", "host"),
@@ -215,6 +223,7 @@ fn a_server_that_closes_at_once() {
     let words = [
         "closed it during the RTMP handshake",
         "(the same with the digest handshake)",
+        "`millstream doctor rtmp://127.0.0.1:",
     ];
     assert_both_fail(&url, &words);
     server.join().unwrap();
@@ -315,6 +324,14 @@ fn input_that_is_not_there_or_not_media() {
     assert_fails(&["push", folder, &url], &[folder, "directory"]);
     let text = write("notes.flv", "this is no film\n".repeat(100).as_bytes());
     assert_fails(&["push", &text, &url], &["notes.flv is not", "--format"]);
+    let film = write("my film.mkv", b"\x1a\x45\xdf\xa3 Matroska");
+    let command = format!("-re -i '{film}' -c:v libx264 -c:a aac -f flv {url}");
+    assert_fails(&["push", &film, &url], &["ffmpeg", &command]);
+    assert_fails(&["replay", "nofile"], &["cannot read nofile: No such file"]);
+    assert_fails(
+        &["serve", "--config", "nofile"],
+        &["nofile: cannot be read: No such file", "config show"],
+    );
     assert_fails(
         &["push", "--format", "flv", &text, &url],
         &["notes.flv", "FLV"],

@@ -41,7 +41,7 @@ fn a_wrong_file_is_told_by_check_and_by_serve_alike() {
     }
     let missing = run(&["config", "check", "/nowhere/mill.toml"]);
     assert_eq!(missing.status.code(), Some(1));
-    assert!(missing.stderr[0].starts_with("/nowhere/mill.toml: cannot be read: "));
+    assert!(missing.stderr[0].starts_with("millstream: /nowhere/mill.toml: cannot be read: "));
     assert_eq!(missing.stderr.len(), 1);
 }
 

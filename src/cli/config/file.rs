@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::field::{Given, quoted};
 use super::keys::{KEYS, Key, Place, SECTIONS};
 use super::nearest::nearest;
-use super::{Fault, Faults};
+use super::{CANNOT_BE_READ, Fault, Faults};
 use crate::server::PathPattern;
 
 /// The section that has one table for each pattern.
@@ -59,7 +59,7 @@ impl Document {
                 place: name.clone(),
                 line: 0,
                 key: String::new(),
-                what: format!("cannot be read: {error}"),
+                what: format!("{CANNOT_BE_READ}: {error}"),
             }])
         };
         let bytes = std::fs::read(path).map_err(cannot_be_read)?;
