@@ -502,15 +502,19 @@ impl Worker {
     /// Takes connection `key` out of the live stream that it plays or waits for.
     pub(super) fn leave_stream(&mut self, key: usize, why: &str) {
         let connection = &mut self.connections[key];
-        let stream = match (connection.take_subscriber(), connection.waiting.take()) {
-            (Some(part), _) => part.stream,
-            (None, Some(part)) => part.stream,
+        let (stream, played) = match (connection.take_subscriber(), connection.waiting.take()) {
+            (Some(part), _) => (part.stream, true),
+            (None, Some(part)) => (part.stream, false),
             (None, None) => return,
         };
         let live = &mut self.streams[stream];
         live.remove_subscriber(key);
         live.waiting.retain(|other| *other != key);
-        log::info!("{}: plays {} no more ({why})", connection.peer, live.name);
+        let (peer, name) = (&connection.peer, &live.name);
+        match played {
+            true => log::info!("{peer}: plays {name} no more ({why})"),
+            false => log::info!("{peer}: gave up waiting for {name} ({why})"),
+        }
         self.after_audience_left(stream);
     }
 
