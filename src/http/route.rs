@@ -15,6 +15,7 @@
 //! `watch`, `assets` and `api` cannot be had over HTTP; nor can a stream whose last segment is
 //! `still` or `init-0` as MP4, which belongs to the stream above it.
 
+use super::escape;
 use super::request::Method;
 use super::target::Target;
 
@@ -138,6 +139,37 @@ impl Route {
             "mp4" => Some(live(Container::Mp4)),
             "m3u8" => Some(Self::Playlist(name)),
             _ => None,
+        }
+    }
+
+    /// Where to go instead of a page with a slash behind its name, as people write it.
+    pub fn moved(target: &Target) -> Option<String> {
+        let (first, name) = target.segments.split_first()?;
+        if first != "watch" || name.is_empty() || !target.has_trailing_slash {
+            return None;
+        }
+        let query = match target.query.is_empty() {
+            true => String::new(),
+            false => format!("?{}", target.query),
+        };
+        Some(format!("/watch/{}{query}", escape::path(&name.join("/"))))
+    }
+
+    /// What to tell, for a person, of a target that has no route.
+    pub fn absent(target: &Target) -> String {
+        match target.segments.as_slice() {
+            [first, ..] if first == "api" => {
+                "nothing is here; /api/v1/openapi.json tells what there is".to_owned()
+            }
+            [first, .., last]
+                if !RESERVED.contains(&first.as_str())
+                    && !target.has_trailing_slash
+                    && !last.contains('.') =>
+            {
+                let name = escape::path(&target.segments.join("/"));
+                format!("nothing is here; add .flv, .mp4 or .m3u8, or open /watch/{name}")
+            }
+            _ => "nothing is here".to_owned(),
         }
     }
 
@@ -322,6 +354,26 @@ mod tests {
         assert_eq!(route(&long), None);
         let fits = "a".repeat(STREAM_NAME_BYTES_MAX);
         check(&format!("/{fits}.flv"), live(&fits, Container::Flv));
+    }
+
+    #[test]
+    fn what_is_not_found_is_explained() {
+        for (target, moved, words) in [
+            ("/live/demo", None, "or open /watch/live/demo"),
+            ("/live/a%20%22", None, "open /watch/live/a%20%22"),
+            ("/live/cam.ts", None, "nothing is here"),
+            ("/api/v2", None, "/api/v1/openapi.json"),
+            ("/watch/live/demo/", Some("/watch/live/demo"), ""),
+            ("/watch/a%20%3Cb/?c=d", Some("/watch/a%20%3Cb?c=d"), ""),
+            ("/watch/", None, "nothing is here"),
+            ("/watch/live/demo", None, ""),
+            ("/live/demo/", None, "nothing is here"),
+        ] {
+            let target = Target::parse(target).unwrap();
+            assert_eq!(Route::moved(&target).as_deref(), moved, "{target:?}");
+            let said = Route::absent(&target);
+            assert!(said.ends_with(words) || said.contains(words), "{said}");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum Status {
     PartialContent = 206,
     /// What the client has is still right.
     NotModified = 304,
+    /// It is elsewhere, for good.
+    PermanentRedirect = 308,
     /// Not a request, or one of which no two parsers think alike.
     BadRequest = 400,
     /// A token is missing or wrong.
@@ -75,6 +77,7 @@ impl Status {
             Self::NoContent => "No Content",
             Self::PartialContent => "Partial Content",
             Self::NotModified => "Not Modified",
+            Self::PermanentRedirect => "Permanent Redirect",
             Self::BadRequest => "Bad Request",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden => "Forbidden",

@@ -80,6 +80,10 @@ impl Worker {
         let question = match route {
             ApiRoute::Server => Question::Server,
             ApiRoute::Streams => Question::Streams,
+            ApiRoute::Stream(name) if name.is_empty() => {
+                let detail = "say which: ?name=APP/KEY";
+                return self.api_error(key, request, Status::BadRequest, detail, now);
+            }
             ApiRoute::Stream(name) => Question::Stream(name),
             ApiRoute::Connections => Question::Connections,
             ApiRoute::Kick => match KickRequest::read(&request.body) {

@@ -432,8 +432,19 @@ impl Worker {
             request.target,
             request.field("user-agent").unwrap_or_default()
         );
+        if let Some(place) = Route::moved(&request.target) {
+            let (head, body) = response::error(
+                Status::PermanentRedirect,
+                &format!("it is at {place}"),
+                ErrorForm::Text,
+                Access::Own,
+            );
+            let head = head.field("Location", place);
+            return self.answer(key, request, &head, &body, now);
+        }
         let Some(route) = Route::of(&request.target) else {
-            return self.answer_error(key, request, Status::NotFound, "nothing is here", now);
+            let detail = Route::absent(&request.target);
+            return self.answer_error(key, request, Status::NotFound, &detail, now);
         };
         if request.method == Method::Options {
             let access = access_of(&route);
@@ -444,7 +455,7 @@ impl Worker {
             let form = form_of(request);
             let (head, body) = response::error(
                 Status::MethodNotAllowed,
-                "not with this method",
+                &format!("not with this method: use {}", methods_of(&route)),
                 form,
                 access_of(&route),
             );
@@ -643,6 +654,14 @@ fn form_of(request: &Request) -> ErrorForm {
     {
         true => ErrorForm::Json,
         false => ErrorForm::Text,
+    }
+}
+
+/// Those that do something, as a person is told them.
+fn methods_of(route: &Route) -> &'static str {
+    match route.methods() {
+        [first, ..] => first.name(),
+        [] => "another one",
     }
 }
 

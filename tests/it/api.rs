@@ -317,6 +317,7 @@ fn changes_need_the_token_and_nobody_else_reads() {
     let host = "Host: localhost\r\n";
     let answer = ask(&server, "GET", "/api/v1/kick", host, "");
     assert_eq!(answer.status, 405);
+    assert!(answer.body.contains("use POST"), "{}", answer.body);
     assert!(
         answer.head.contains("Allow: POST, OPTIONS"),
         "{}",
@@ -457,5 +458,41 @@ fn the_configuration_in_force_is_told_without_its_secrets() {
     );
     assert_eq!(setting("api_read")["value"], "\"anybody\"");
     assert!(!report.to_string().contains("nobody-guesses"));
+    server.stop();
+}
+
+#[test]
+fn what_is_asked_wrongly_is_explained() {
+    let server = Server::start(&["--play-wait", "60"]);
+    let host = "Host: localhost\r\n";
+    let (status, answer) = api(&server, "GET", "/stream", "", "");
+    assert_eq!(
+        (status, &answer["error"]),
+        (400, &json!("say which: ?name=APP/KEY"))
+    );
+    for (target, words) in [
+        ("/api/v1/nothing", "/api/v1/openapi.json"),
+        (
+            "/live/demo",
+            "add .flv, .mp4 or .m3u8, or open /watch/live/demo",
+        ),
+    ] {
+        let answer = ask(&server, "GET", target, host, "");
+        assert_eq!(answer.status, 404, "{target}");
+        assert!(answer.body.contains(words), "{}", answer.body);
+    }
+    let answer = ask(&server, "GET", "/watch/live/demo/", host, "");
+    assert_eq!(answer.status, 308);
+    let answer = format!("{}\r\n", answer.head);
+    assert!(
+        answer.contains("Location: /watch/live/demo\r\n"),
+        "{answer}"
+    );
+    let waiting = play(&server, "live/nix.flv");
+    server.process.wait_said(1, "waits for live/nix");
+    waiting.signal("TERM");
+    server
+        .process
+        .wait_said(1, ": gave up waiting for live/nix (");
     server.stop();
 }
