@@ -138,7 +138,7 @@ fn who_sends_more_than_its_window_holds_wakes() {
     let (mut worker, mut peer, _, now) = publisher();
     for reading in 1..=FULL_READINGS_MAX {
         assert!(worker.connections[0].is_dozing, "{reading}");
-        send(&worker, &mut peer, FULL_BYTES as usize);
+        send(&worker, &mut peer, usize::try_from(FULL_BYTES).unwrap());
         // Not through its session, for which this is nonsense.
         let bytes = worker.connections[0].read(&mut vec![0; 1 << 20]).unwrap();
         worker.doze_or_wake(0, bytes.unwrap() as u64, now);
