@@ -3,6 +3,8 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::flv::{self, Tag};
 use crate::support::frames::assert_begins;
 use crate::support::http::{End, HttpClient};
@@ -120,7 +122,18 @@ fn what_a_client_asks_behind_a_live_stream_is_answered_behind_it() {
     // More than is kept for later: this one gets its live stream, what was kept, and 400.
     let mut greedy = ask(&server, "GET /live/cam.flv HTTP/1.1\r\nHost: x\r\n\r\n");
     server.process.wait_said(2, ": plays live/cam");
-    greedy.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
+    let ahead = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    greedy.send(&ahead);
+    // Publishers are read first: the end must not come before what was sent ahead.
+    let greedy_address = greedy.socket.local_addr().unwrap().to_string();
+    wait_for("all of it to be read", || {
+        let asked = "GET /api/v1/connections HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let told = ask(&server, asked).answer().unwrap().text();
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let mut all = told["connections"].as_array().unwrap().iter();
+        let one = all.find(|one| one["address"] == *greedy_address).unwrap();
+        (one["bytes_received"].as_u64().unwrap() > ahead.len() as u64).then_some(())
+    });
     end(&server, publisher, 2);
     let live = client.answer().unwrap();
     assert_eq!((live.status, live.end), (200, End::Said));
