@@ -37,6 +37,9 @@ pub enum SourceError {
     /// Neither `.flv` nor `.mp4`.
     #[error("the path does not end in .flv or .mp4; {EXPECTED}")]
     Ending,
+    /// A user and a password, which are sent by RTMP only.
+    #[error("users and passwords are not sent over HTTP; {EXPECTED}")]
+    User,
     /// Host, port or path.
     #[error("{}; {EXPECTED}", .0.fault())]
     Url(#[from] UrlError),
@@ -61,6 +64,9 @@ impl HttpSource {
         // The rest is as in a URL of RTMP, but for the port that is not said.
         let mut url = RtmpUrl::parse(&format!("rtmp://{rest}"))?;
         let authority = rest.split('/').next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err(SourceError::User);
+        }
         let host = authority.rsplit(']').next().unwrap_or_default();
         if !host.contains(':') {
             url.port = PORT_DEFAULT;
@@ -112,23 +118,28 @@ impl HttpSource {
         self.container
     }
 
+    /// `/APP/KEY.flv`, of this or another key.
+    fn path(&self, key: &str) -> String {
+        let ending = match self.container {
+            Container::Flv => "flv",
+            Container::Mp4 => "mp4",
+        };
+        match &*self.url.app {
+            "" => format!("/{key}.{ending}"),
+            app => format!("/{app}/{key}.{ending}"),
+        }
+    }
+
     /// What is asked for, of the stream with this key and query.
     pub(super) fn request(&self, stream_name: &str) -> Vec<u8> {
         let (key, query) = match stream_name.split_once('?') {
             Some((key, query)) => (key, format!("?{query}")),
             None => (stream_name, String::new()),
         };
-        let ending = match self.container {
-            Container::Flv => "flv",
-            Container::Mp4 => "mp4",
-        };
-        let app = match &*self.url.app {
-            "" => String::new(),
-            app => format!("{app}/"),
-        };
+        let path = self.path(key);
         let host = self.url.address();
         format!(
-            "GET /{app}{key}.{ending}{query} HTTP/1.1\r\nHost: {host}\r\n\
+            "GET {path}{query} HTTP/1.1\r\nHost: {host}\r\n\
              User-Agent: millstream-bench\r\nAccept: */*\r\n\r\n"
         )
         .into_bytes()
@@ -138,14 +149,9 @@ impl HttpSource {
 /// As it was typed, without a password, and always with the port.
 impl fmt::Display for HttpSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ending = match self.container {
-            Container::Flv => "flv",
-            Container::Mp4 => "mp4",
-        };
-        let RtmpUrl { app, .. } = &self.url;
         let host = self.url.address();
         let key = self.url.stream_name.split('?').next().unwrap_or_default();
-        write!(f, "http://{host}/{app}/{key}.{ending}")
+        write!(f, "http://{host}{}", self.path(key))
     }
 }
 
@@ -207,6 +213,7 @@ mod tests {
         for (text, shown) in [
             ("http://a:1935/live/x.flv", "http://a:1935/live/x.flv"),
             ("http://a/live/x.mp4", "http://a:80/live/x.mp4"),
+            ("http://a/x.mp4", "http://a:80/x.mp4"),
         ] {
             let source = HttpSource::parse(text).unwrap().unwrap();
             assert_eq!(source.to_string(), shown);
@@ -219,6 +226,7 @@ mod tests {
         assert_eq!(HttpSource::parse("a/live/x.flv"), None);
         for (text, error) in [
             ("https://a/live/x.flv", SourceError::Tls),
+            ("http://u:p@a/live/x.flv", SourceError::User),
             ("http://a/live/x", SourceError::Ending),
             ("http://a/live/x.m3u8", SourceError::Ending),
             ("http://a/live/.flv", SourceError::Url(UrlError::NoPath)),
