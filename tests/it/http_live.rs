@@ -94,7 +94,7 @@ fn a_viewer_that_is_closed_knows_that_it_has_not_all() {
     server.process.wait_said(1, ": plays live/cam");
     let mut api = HttpClient::connect(server.http_port);
     api.send("GET /api/v1/connections HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let all: serde_json::Value = serde_json::from_slice(&api.answer().unwrap().body).unwrap();
+    let all: Value = serde_json::from_slice(&api.answer().unwrap().body).unwrap();
     let mut all = all["connections"].as_array().unwrap().iter();
     let id = all.find(|one| one["role"] == "subscriber").unwrap()["id"].clone();
     let body = serde_json::json!({ "connection": id }).to_string();
