@@ -18,8 +18,8 @@ use super::live_stream::{LiveStream, Source};
 use super::worker::Worker;
 
 /// How often those who doze are read. At 8 Mbit/s that is 50 KiB, which the first window of a
-/// connection holds; what a publisher asks for is answered this much later, at worst, and who comes from elsewhere right
-/// behind its goodbye finds the name taken as long.
+/// connection holds; what a publisher asks for is answered this much later, at worst, and who comes
+/// from elsewhere right behind its goodbye finds the name taken as long.
 const READ_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a publisher stays awake: at its start, and when it sends more than it may while it dozes.

@@ -4,7 +4,7 @@
 //! bytes ─► head ─► chunks, or all until the end ─► FLV tags, or fragments of MP4 ─► frames
 //! ```
 
-use super::source::Container;
+use crate::http::route::Container;
 use crate::media::flv::{HevcForm, TagKind};
 use crate::media::mp4::{BOX_HEADER_SIZE_MAX, BoxHeader, Movie};
 use crate::rtmp::MediaKind;

@@ -60,11 +60,7 @@ impl Context<'_> {
         }
         while let Some(event) = session.poll_event() {
             match event {
-                ClientEvent::Started => {
-                    playing.accepted_ns = Some(self.shared.elapsed_ns(self.now));
-                    let count = &self.shared.counts.playing;
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
+                ClientEvent::Started => self.on_accepted(playing),
                 ClientEvent::Media {
                     kind,
                     timestamp,
@@ -89,11 +85,7 @@ impl Context<'_> {
         playing.asked.get_or_insert(opened);
         reader.handle_input(input, &mut |brought| {
             match brought {
-                Brought::Accepted => {
-                    playing.accepted_ns = Some(self.shared.elapsed_ns(self.now));
-                    let count = &self.shared.counts.playing;
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
+                Brought::Accepted => self.on_accepted(playing),
                 Brought::Media {
                     kind,
                     timestamp,
@@ -102,6 +94,12 @@ impl Context<'_> {
             }
             Ok(())
         })
+    }
+
+    fn on_accepted(&self, playing: &mut Playing) {
+        playing.accepted_ns = Some(self.shared.elapsed_ns(self.now));
+        let count = &self.shared.counts.playing;
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     fn on_media(

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use load::Load;
 pub use report::{BenchReport, LatencyReport, ServerReport, ThreadReport, TrackReport};
 use shared::{Counts, Phase, Shared, Window};
-pub use source::{Container, HttpSource, SourceError};
+pub use source::{HttpSource, SourceError};
 pub use stream::StreamShape;
 use stream::TestStream;
 use tally::Tally;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::http::route::Container;
 use crate::rtmp::url::{self, RtmpUrl, UrlError};
 
 /// Port of `http://` without a port.
@@ -10,15 +11,6 @@ const PORT_DEFAULT: u16 = 80;
 
 /// What a person should have typed.
 const EXPECTED: &str = "expected http://HOST[:PORT]/APP/KEY.flv or .mp4";
-
-/// What a live stream over HTTP comes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Container {
-    /// FLV.
-    Flv,
-    /// Fragmented MP4.
-    Mp4,
-}
 
 /// A live stream over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
